@@ -1,0 +1,132 @@
+"""Reading the log: checkpoints, tiles, proofs, and the story of a subject."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Row, Select, func, literal, or_, select
+from sqlalchemy.orm import Session
+
+from exchange.errors import NotFound
+from exchange.journal import merkle, tiles
+from exchange.journal.models import JournalCheckpoint, JournalEntry, JournalLeaf, JournalTile
+
+_Columns = tuple[str, int | None, datetime, str, int, str, str | None, list[str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An entry as it stands in the log; ``index`` is ``None`` until the sequencer has placed it."""
+
+    id: str
+    index: int | None
+    at: datetime
+    subject: str
+    seq: int
+    action: str
+    org_id: str | None
+    links: Sequence[str]
+    body: bytes
+
+
+def latest_checkpoint(session: Session) -> JournalCheckpoint:
+    """The newest committed checkpoint.
+
+    Raises:
+        NotFound: The log is empty.
+    """
+    found = session.scalars(select(JournalCheckpoint).order_by(JournalCheckpoint.size.desc()).limit(1)).first()
+    if found is None:
+        raise NotFound("The log has no checkpoint yet.")
+    return found
+
+
+def tile(session: Session, level: int, index: int, width: int) -> bytes:
+    """The first ``width`` hashes of a tile.
+
+    Raises:
+        NotFound: The tile is not there or not that wide yet.
+    """
+    found = session.scalar(select(JournalTile.hashes).where(JournalTile.level == level, JournalTile.index == index))
+    if found is None or len(found) < width * merkle.HASH_BYTES:
+        raise NotFound("There is no such tile.")
+    return found[: width * merkle.HASH_BYTES]
+
+
+def inclusion_proof(session: Session, index: int, size: int) -> list[bytes]:
+    """The proof that leaf ``index`` is in the tree of ``size`` leaves (RFC 9162, 2.1.3)."""
+    return tiles.inclusion_proof(index, size, lambda *place: tile(session, *place))
+
+
+def consistency_proof(session: Session, size1: int, size2: int) -> list[bytes]:
+    """The proof that the tree of ``size2`` begins with the tree of ``size1`` (RFC 9162, 2.1.4)."""
+    return tiles.consistency_proof(size1, size2, lambda *place: tile(session, *place))
+
+
+def columns() -> Select[*_Columns]:
+    """Entries with their index, for callers that add their own conditions."""
+    entry = JournalEntry
+    return select(
+        entry.id,
+        JournalLeaf.index,
+        entry.at,
+        entry.subject,
+        entry.seq,
+        entry.action,
+        entry.org_id,
+        entry.links,
+        entry.body,
+    ).outerjoin(JournalLeaf, JournalLeaf.entry_id == entry.id)
+
+
+def told(row: Row[*_Columns]) -> Told:
+    """A row of ``columns()`` as a value."""
+    return Told(*row)
+
+
+def story(session: Session, subject: str) -> list[Told]:
+    """All entries of one subject, in order."""
+    rows = session.execute(columns().where(JournalEntry.subject == subject).order_by(JournalEntry.seq))
+    return [told(row) for row in rows]
+
+
+def related(session: Session, subject: str) -> list[str]:
+    """The subjects one step around ``subject``: those its entries link to, and those whose entries link to it."""
+    inward = select(JournalEntry.subject).where(JournalEntry.links.contains([subject])).distinct()
+    return sorted({*linked(session, subject), *session.scalars(inward)} - {subject})
+
+
+def linked(session: Session, subject: str) -> list[str]:
+    """The subjects that entries of ``subject`` link to."""
+    outward = select(func.unnest(JournalEntry.links)).where(JournalEntry.subject == subject).distinct()
+    return sorted(session.scalars(outward))
+
+
+def in_log(session: Session, subjects: Sequence[str], size: int) -> Iterator[Told]:
+    """The entries of ``subjects`` within the first ``size`` leaves, in the log's order, streamed."""
+    statement = (
+        columns()
+        .where(JournalEntry.subject.in_(subjects), JournalLeaf.index < size)
+        .order_by(JournalLeaf.index)
+        .execution_options(yield_per=500)
+    )
+    for row in session.execute(statement):
+        yield told(row)
+
+
+def waiting(session: Session, subjects: Sequence[str]) -> bool:
+    """Whether an entry of ``subjects`` has no place in the tree yet."""
+    statement = columns().where(JournalEntry.subject.in_(subjects), JournalLeaf.index.is_(None))
+    return session.execute(statement.with_only_columns(literal(1)).limit(1)).first() is not None
+
+
+def search(subject: str | None = None, action: str | None = None, org_id: str | None = None) -> Select[*_Columns]:
+    """Entries about or linking to ``subject``, of one action, of one organisation; each may be left open."""
+    statement = columns()
+    if subject is not None:
+        statement = statement.where(or_(JournalEntry.subject == subject, JournalEntry.links.contains([subject])))
+    if action is not None:
+        statement = statement.where(JournalEntry.action == action)
+    if org_id is not None:
+        statement = statement.where(JournalEntry.org_id == org_id)
+    return statement

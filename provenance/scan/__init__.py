@@ -1,0 +1,1 @@
+"""Scans: what a deposited file holds, found out in a confined subprocess."""

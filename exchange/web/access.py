@@ -1,0 +1,111 @@
+"""Who may call a route. Default deny: a view without a guard is never served.
+
+Guards stand directly under the route decorator, so they are asked before the body is read. They look at roles only;
+whether *this* subject is the caller's business is decided by the operation.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, g, request
+
+from exchange.actors import MEMBER_ROLES, REGULATOR, STAFF_ROLES, Actor
+from exchange.errors import Forbidden, InvariantBroken, NotSignedIn
+
+View = TypeVar("View", bound=Callable[..., Any])
+#: Finds the actor behind a bearer token or session cookie; ``None`` when it is unknown, expired or revoked.
+ActorLoader = Callable[[str], Actor | None]
+
+COOKIE = "databourse_session"
+_VISITOR = Actor(None, None, frozenset({"visitor"}))
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a guard asks for: ``kind`` is ``public``, ``signed_in``, ``member``, ``staff`` or ``regulator``."""
+
+    kind: str
+    roles: frozenset[str]
+
+
+def init_app(app: Flask, load_actor: ActorLoader) -> None:
+    """Deny every view without a guard, and look actors up by ``load_actor``."""
+    app.extensions["load_actor"] = load_actor
+    app.before_request(_deny_unguarded)
+
+
+def guard_of(view: Callable[..., Any]) -> Access | None:
+    """The guard a view function carries."""
+    return getattr(view, "__access__", None)
+
+
+def public(view: View) -> View:
+    """Anybody, signed in or not."""
+    return _guarded(view, Access("public", frozenset()))
+
+
+def signed_in(view: View) -> View:
+    """Any natural person with a session."""
+    return _guarded(view, Access("signed_in", frozenset()))
+
+
+def member(*roles: str) -> Callable[[View], View]:
+    """A person acting for a member organisation in one of ``roles`` (any role when none is named)."""
+    return lambda view: _guarded(view, Access("member", frozenset(roles) or MEMBER_ROLES))
+
+
+def staff(*roles: str) -> Callable[[View], View]:
+    """The operator's staff in one of ``roles`` (any when none is named)."""
+    return lambda view: _guarded(view, Access("staff", frozenset(roles) or STAFF_ROLES))
+
+
+def regulator(view: View) -> View:
+    """A regulator's officer."""
+    return _guarded(view, Access("regulator", frozenset({REGULATOR})))
+
+
+def anyone_of(*roles: str) -> Callable[[View], View]:
+    """Any signed-in person holding one of ``roles``, on whichever side."""
+    return lambda view: _guarded(view, Access("roles", frozenset(roles)))
+
+
+def actor() -> Actor:
+    """Who is calling, with the idempotency key that came with the request; a visitor when nobody is signed in."""
+    if "actor" not in g:
+        token = _token()
+        found = current_app.extensions["load_actor"](token) if token else None
+        g.actor = found or _VISITOR
+    caller: Actor = g.actor
+    return caller.with_key(request.headers.get("Idempotency-Key"))
+
+
+def _token() -> str | None:
+    """A bearer token on the API, the session cookie on pages: never the other, so that no page can forge API calls."""
+    if request.path.startswith("/api/"):
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        return token.strip() or None if scheme.lower() == "bearer" else None
+    return request.cookies.get(COOKIE)
+
+
+def _guarded(view: View, access: Access) -> View:
+    @functools.wraps(view)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if access.kind != "public":
+            caller = actor()
+            if caller.person_id is None:
+                raise NotSignedIn("Sign in first.")
+            if access.roles and not access.roles & caller.roles:
+                raise Forbidden("This needs one of the roles: %(roles)s.", roles=", ".join(sorted(access.roles)))
+        return view(*args, **kwargs)
+
+    call.__access__ = access  # type: ignore[attr-defined]
+    return call  # type: ignore[return-value]
+
+
+def _deny_unguarded() -> None:
+    if request.endpoint in (None, "static"):
+        return
+    if guard_of(current_app.view_functions[request.endpoint]) is None:
+        raise InvariantBroken("the route %(endpoint)s has no guard", endpoint=request.endpoint)

@@ -1,0 +1,66 @@
+"""The shared furniture of API v1: one OpenAPI document, strict schemas, common fields."""
+
+from typing import Any
+
+from flask import Flask
+from flask_smorest import Api, Blueprint
+from marshmallow import RAISE, Schema, fields, validate
+
+from exchange.money import EXPONENTS
+from exchange.web.paging import DEFAULT_LIMIT, MAX_LIMIT
+
+PREFIX = "/api/v1"
+
+OPTIONS = {
+    "API_TITLE": "Databourse 数衡",
+    "API_VERSION": "v1",
+    "OPENAPI_VERSION": "3.1.0",
+    "OPENAPI_URL_PREFIX": PREFIX,
+    "OPENAPI_JSON_PATH": "openapi.json",
+    "API_SPEC_OPTIONS": {
+        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"bearer": []}],
+    },
+}
+
+
+class Body(Schema):
+    """Base of every request body and answer: a member that is not known is an error, not ignored."""
+
+    class Meta:
+        """Marshmallow's options."""
+
+        unknown = RAISE
+
+
+class MoneyField(fields.Nested):
+    """An amount: ``{"amount": "1200.00", "currency": "HKD"}``; the amount is a string, so nothing rounds it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(_Money, **kwargs)
+
+
+class _Money(Body):
+    amount = fields.String(required=True, validate=validate.Regexp(r"^\d{1,16}(\.\d{1,4})?$"))
+    currency = fields.String(required=True, validate=validate.OneOf(sorted(EXPONENTS)))
+
+
+class PageQuery(Body):
+    """The query of a list."""
+
+    cursor = fields.String()
+    limit = fields.Integer(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT))
+
+
+def blueprint(name: str, module: str, description: str) -> Blueprint:
+    """A blueprint of API v1 below ``/api/v1/<name>``."""
+    return Blueprint(f"api_{name}", module, url_prefix=f"{PREFIX}/{name}", description=description)
+
+
+def init_app(app: Flask, *blueprints: Blueprint) -> Api:
+    """Register the rooms' blueprints and serve the OpenAPI document."""
+    app.config.update(OPTIONS)
+    api = Api(app)
+    for part in blueprints:
+        api.register_blueprint(part)
+    return api

@@ -1,0 +1,53 @@
+"""The few plain pages everybody may read: home, the rules, the log."""
+
+from flask import Blueprint, render_template
+
+from exchange import attest, rules
+from exchange.db import read
+from exchange.errors import NotFound
+from exchange.journal import queries
+from exchange.journal.models import JournalCheckpoint
+from exchange.web import access
+from exchange.web.languages import language
+
+blueprint = Blueprint("pages", __name__)
+
+
+@blueprint.get("/")
+@access.public
+def home() -> str:
+    """What this is, and how far the log has come."""
+    return render_template("exchange/home.html", checkpoint=_checkpoint())
+
+
+@blueprint.get("/rules")
+@access.public
+def duties() -> str:
+    """Every statement of the rule pack: its source, whether this release enforces it, where, and by which entries."""
+    pack = rules.pack()
+    return render_template("exchange/rules.html", pack=pack, cite=rules.citations, basis=rules.BASIS, lang=language())
+
+
+@blueprint.get("/log")
+@access.public
+def log() -> str:
+    """The log for people: size, root, key and how to check it."""
+    return render_template("exchange/log.html", checkpoint=_checkpoint(), vkey=attest.vkey())
+
+
+@blueprint.get("/health")
+@access.public
+def health() -> dict[str, str]:
+    """Whether the web process and the database answer."""
+    with read():
+        return {"status": "ok"}
+
+
+def _checkpoint() -> JournalCheckpoint | None:
+    with read() as session:
+        try:
+            found = queries.latest_checkpoint(session)
+        except NotFound:
+            return None
+        session.expunge(found)
+        return found

@@ -1,0 +1,64 @@
+"""Keyset paging: a list is read from an index, a page at a time, without counting or skipping."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from exchange.errors import Invalid
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 100
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some items and the cursor of those that follow (``None`` at the end)."""
+
+    items: Sequence[T]
+    next_cursor: str | None
+
+
+def page(
+    session: Session,
+    statement: Select[*tuple[Any, ...]],
+    keys: Sequence[InstrumentedAttribute[Any]],
+    *,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+    shape: Callable[[Any], T],
+) -> Page[T]:
+    """One page of ``statement`` in descending order of ``keys`` (unique together, selected as the first columns).
+
+    ``shape`` turns a row into an item.
+
+    Raises:
+        Invalid: The cursor is not one of ours.
+    """
+    if cursor is not None:
+        statement = statement.where(tuple_(*keys) < tuple_(*_decode(cursor, len(keys))))
+    limit = max(1, min(limit, MAX_LIMIT))
+    rows = session.execute(statement.order_by(*(key.desc() for key in keys)).limit(limit + 1)).all()
+    following = _encode(rows[limit - 1][: len(keys)]) if len(rows) > limit else None
+    return Page([shape(row) for row in rows[:limit]], following)
+
+
+def _encode(values: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(list(values), default=str).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str, width: int) -> list[Any]:
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error):
+        values = None
+    if not isinstance(values, list) or len(values) != width or not all(isinstance(v, str | int) for v in values):
+        raise Invalid("This page cursor is not valid.", code="invalid_cursor")
+    return values

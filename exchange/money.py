@@ -12,7 +12,7 @@ EXPONENTS = {"CNY": 2, "HKD": 2, "USD": 2, "EUR": 2, "GBP": 2, "SGD": 2, "JPY": 
 #: The largest amount in minor units; a bigint holds sums of millions of these.
 MAX_MINOR = 10**15
 
-_DECIMAL = re.compile(r"(\d{1,16})(?:\.(\d{1,4}))?")
+_DECIMAL = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,4}))?")
 
 
 @dataclass(frozen=True, slots=True, order=False)

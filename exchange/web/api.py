@@ -41,7 +41,7 @@ class MoneyField(fields.Nested):
 
 
 class _Money(Body):
-    amount = fields.String(required=True, validate=validate.Regexp(r"^\d{1,16}(\.\d{1,4})?$"))
+    amount = fields.String(required=True, validate=validate.Regexp(r"^[0-9]{1,16}(\.[0-9]{1,4})?$"))
     currency = fields.String(required=True, validate=validate.OneOf(sorted(EXPONENTS)))
 
 

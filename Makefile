@@ -1,0 +1,46 @@
+# The commands of README; each makes what it needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+HOME_FOLDER := $(if $(DATABOURSE_HOME),$(DATABOURSE_HOME),var)
+
+.PHONY: demo run test check bench browser clean
+
+demo: .venv/running
+	$(BIN)/databourse demo
+
+run: .venv/running
+	$(BIN)/databourse run
+
+test: .venv/testing browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+check: .venv/testing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: .venv/testing
+	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+# Chromium for the tests: found on PATH, else from apt as root, else BROWSER=none leaves those tests out and says so.
+browser:
+	@sh tests/browser/install.sh
+
+.venv/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv || { $(PYTHON) -m pip install --user virtualenv && $(PYTHON) -m virtualenv .venv; }
+	@touch $@
+
+.venv/running: .venv/made requirements.lock pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/testing: .venv/running requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@echo "state is kept in $(HOME_FOLDER)"

@@ -167,7 +167,7 @@ class Server:
             if os.getpid() != self._process:
                 return
             with exclusive(self._home / "postgres.lock"):
-                if _only_holder(users):
+                if self._claims_this_home(users) and _only_holder(users):
                     self._cluster.stop()
                 os.close(users)  # before the next process is let in
                 users = None
@@ -176,6 +176,10 @@ class Server:
         finally:
             if users is not None:
                 os.close(users)
+
+    def _claims_this_home(self, users: int) -> bool:
+        """Whether the lock held is still the one that users take: not if the home was removed and made anew."""
+        return os.path.samestat(os.fstat(users), (self._home / "postgres.users").stat())
 
     def join(self) -> None:
         """Claim the server; the caller holds the cluster's lock, under which no other process can be leaving."""
@@ -191,13 +195,13 @@ class Server:
         """
         try:
             with self._superuser() as connection:
-                found = connection.execute("SELECT current_setting('data_directory')").fetchone()
+                found = connection.execute("SELECT current_setting('cluster_name')").fetchone()
         except psycopg.OperationalError as error:
             # «the database system is starting up», «... is shutting down», «... is in recovery mode»
             if "FATAL:" in str(error) and "the database system is" not in str(error):
                 raise PostgresUnavailable(f"the server at {self._sockets} refuses its launcher: {error}") from error
             return False
-        return found is not None and Path(found[0]).samefile(self._cluster.data)
+        return found == (self._cluster.name(),)
 
     def provision(self) -> Sequence[str]:
         """The statements that give a new cluster its roles and its database."""

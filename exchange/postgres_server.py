@@ -63,6 +63,11 @@ class Cluster:
         except FileNotFoundError:
             return None
 
+    def name(self) -> str:
+        """The cluster's name among processes; it stays when the folder is moved."""
+        found = self.data.stat()
+        return f"databourse-{found.st_dev:x}-{found.st_ino:x}"
+
     def sockets(self) -> Path:
         """The 0700 folder of the socket: the cluster's own, or a short one in /tmp if that path is unusable."""
         fits = len(os.fsencode(self.folder / SOCKET)) <= SOCKET_PATH_BYTES
@@ -224,13 +229,8 @@ class Cluster:
         except (FileNotFoundError, ValueError):
             return None
 
-    def _name(self) -> str:
-        """The cluster's name among processes; it stays when the folder is moved."""
-        found = self.data.stat()
-        return f"databourse-{found.st_dev:x}-{found.st_ino:x}"
-
     def _name_setting(self) -> str:
-        return f"cluster_name={self._name()}"
+        return f"cluster_name={self.name()}"
 
     def _postmasters(self) -> list[int]:
         """The postmaster, if one runs (and for an instant a child of it that has no title yet)."""
@@ -239,7 +239,7 @@ class Cluster:
 
     def _processes(self) -> list[int]:
         """Every live process of this cluster, with or without its postmaster."""
-        title, setting = os.fsencode(f"postgres: {self._name()}: "), os.fsencode(self._name_setting())
+        title, setting = os.fsencode(f"postgres: {self.name()}: "), os.fsencode(self._name_setting())
         return [
             pid for pid, command in self._commands() if command.startswith(title) or setting in command.split(b"\0")
         ]

@@ -216,18 +216,20 @@ class SubjectKey(Base, Bookkeeping):
 
 
 def subject_key(session: Session, subject: str) -> bytes:
-    """The subject's data key, made on first use; it cannot be destroyed until the transaction ends.
+    """The subject's data key, made on first use.
+
+    What a transaction seals while another destroys the key is as unreadable as the rest.
 
     Raises:
         KeyDestroyed: The key was destroyed.
     """
-    wrapped = _wrapped(session, subject, lock=True)
+    wrapped = _wrapped(session, subject)
     if wrapped is None:
         fresh = ring().wrap(secrets.token_bytes(KEY_BYTES), purpose="subject", subject=subject)
         # A concurrent first use is waited for here: one key wins, and both sides read it back.
         row = {"subject": subject, "wrapped": fresh, "created_at": clock.now()}
         session.execute(insert(SubjectKey).values(row).on_conflict_do_nothing())
-        wrapped = _wrapped(session, subject, lock=True)
+        wrapped = _wrapped(session, subject)
     if wrapped is None:
         raise InvariantBroken("a subject's key vanished while it was made")
     return ring().unwrap(wrapped, purpose="subject", subject=subject)
@@ -263,13 +265,13 @@ def seal_text(session: Session, subject: str, table: str, column: str, text: str
 
 
 def open_text(session: Session, subject: str, table: str, column: str, sealed: bytes) -> str:
-    """The text of a sealed field; writes and locks nothing, so read-only sessions can call it.
+    """The text of a sealed field; writes nothing, so read-only sessions can call it.
 
     Raises:
         KeyDestroyed: The subject's key was destroyed.
         VaultError: The subject never had a key, or this was not sealed for this place, or it was altered.
     """
-    wrapped = _wrapped(session, subject, lock=False)
+    wrapped = _wrapped(session, subject)
     if wrapped is None:
         raise VaultError("the subject has no key")
     key = ring().unwrap(wrapped, purpose="subject", subject=subject)
@@ -278,9 +280,9 @@ def open_text(session: Session, subject: str, table: str, column: str, sealed: b
     return _open(key, sealed[1:], _bound("field", subject, table, column)).decode()
 
 
-def _wrapped(session: Session, subject: str, *, lock: bool) -> bytes | None:
+def _wrapped(session: Session, subject: str) -> bytes | None:
     statement = select(SubjectKey.wrapped, SubjectKey.destroyed_at).where(SubjectKey.subject == subject)
-    row = session.execute(statement.with_for_update(read=True) if lock else statement).one_or_none()
+    row = session.execute(statement).one_or_none()
     if row is None:
         return None
     if row.destroyed_at is not None:

@@ -40,7 +40,7 @@ def init_app(app: Flask) -> None:
 
 def problem(error: errors.ExchangeError) -> tuple[dict[str, Any], HTTPStatus]:
     """The members of the problem document and its status."""
-    status = STATUSES[type(error)]
+    status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return _bare(status, error.code, gettext("Something went wrong here. It has been noted.")), status
     body = _bare(status, error.code, gettext(error.message) % error.params if error.params else gettext(error.message))

@@ -6,7 +6,6 @@ everything that only looks.
 """
 
 import functools
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, UOWTransaction
 from sqlalchemy.orm.exc import StaleDataError
 
-from exchange import clock
+from exchange import clock, vault
 from exchange.actors import Actor
 from exchange.errors import InvariantBroken, KeyReused, NotFound, Refused, StaleVersion
 from exchange.journal import record
@@ -266,7 +265,8 @@ def _take_key(tx: Transaction, verb_name: str, body: Any) -> Any:
     key = tx.actor.request_key
     if key is None:
         return None
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).digest()
+    # Keyed: a body may hold a signer's password, and a plain digest could be guessed at.
+    digest = vault.ring().mac("request", json.dumps(body, sort_keys=True, default=str).encode())
     place = {"actor": tx.actor.name, "verb": verb_name, "key": key}
     # A concurrent first call is waited for here: the unique index holds this insert until that call ends.
     claim = insert(RequestKey).values(**place, body_digest=digest, at=tx.now).on_conflict_do_nothing()

@@ -1,0 +1,116 @@
+"""Signing up: organisations by their code, natural persons by their number, nobody twice, nobody from overseas."""
+
+import people
+import pytest
+from sqlalchemy import text
+
+from exchange.db import read
+from exchange.errors import Conflict, Invalid, Refused, TooManyRequests
+from exchange.members import accounts, attempts, queries
+from exchange.members.models import Organisation
+from exchange.members.people import clean_email, clean_name
+
+
+def sign_up(applicant: accounts.Applicant, **other: str) -> accounts.Registered:
+    whole = {
+        "person_name": "王小明",
+        "email": "owner@example.org",
+        "password": people.PASSWORD,
+        "origin": people.ORIGIN,
+    } | other
+    with people.small_argon2():
+        return accounts.sign_up(people.VISITOR, applicant, **whole)
+
+
+@pytest.mark.rule("I-04")
+@pytest.mark.parametrize("code", ["91110000600037341M", "I1110000600037341L", "9111000060003734", "91ABCD00600037341L"])
+def test_a_code_that_fails_its_check_is_refused(db: object, code: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        sign_up(people.applicant("company", "示例公司", number=code))
+    assert refusal.value.rule_id == "I-04"
+    with read() as session:
+        assert session.query(Organisation).count() == 0
+
+
+@pytest.mark.rule("I-04")
+def test_a_code_is_kept_in_its_normal_form(db: object) -> None:
+    made = sign_up(people.applicant("company", "示例公司", number=" 91110000600037341l "))
+    with read() as session:
+        assert session.get_one(Organisation, made.org_id).uscc == "91110000600037341L"
+
+
+def test_a_party_registers_once(db: object) -> None:
+    first = people.applicant("company", "示例公司")
+    sign_up(first)
+    answers = []
+    for applicant, email in ((first, "else@example.org"), (people.applicant("company", "乙"), "OWNER@example.org")):
+        with pytest.raises(Conflict) as conflict:
+            sign_up(applicant, email=email)
+        answers.append((str(conflict.value), conflict.value.code))
+        assert conflict.value.__cause__ is None
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("change", [{"territory": "US"}, {"overseas_control": True}])
+def test_an_overseas_party_is_refused(db: object, change: dict[str, object]) -> None:
+    with pytest.raises(Refused) as refusal:
+        sign_up(people.applicant("company", "示例公司", **change))
+    assert refusal.value.rule_id == "I-11"
+
+
+@pytest.mark.parametrize("kind", ["operator", "organ", "cartel"])
+def test_only_parties_sign_up(db: object, kind: str) -> None:
+    with pytest.raises(Invalid):
+        sign_up(people.applicant(kind, "示例机构"))
+
+
+def test_a_natural_person_is_masked_to_others_and_found_by_number(db: object) -> None:
+    number = people.resident_id()
+    made = sign_up(people.applicant("individual", "欧阳小明", number=number))
+    with read() as session:
+        organisation = session.get_one(Organisation, made.org_id)
+        assert (organisation.name, organisation.uscc) == ("欧***", None)
+        assert queries.legal_name(session, organisation) == "欧阳小明"
+    with pytest.raises(Conflict):
+        sign_up(people.applicant("individual", "欧阳小明", number=number.lower()), email="else@example.org")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [("500101199003070011", "invalid_id_number"), (people.resident_id("20200307"), "minor")]
+)
+def test_a_natural_persons_number_is_checked_and_not_repeated(db: object, number: str, code: str) -> None:
+    with pytest.raises(Invalid) as invalid:
+        sign_up(people.applicant("individual", "王小明", number=number))
+    assert invalid.value.code == code
+    assert number not in repr(invalid.value) + str(invalid.value.fields)
+
+
+@pytest.mark.parametrize("email", ["", "nobody", "@example.org", "a b@example.org", "a@" + "x" * 260])
+def test_an_address_has_two_sides(email: str) -> None:
+    with pytest.raises(Invalid):
+        clean_email(email)
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 121, "a\x00b"])
+def test_a_name_can_be_read(name: str) -> None:
+    with pytest.raises(Invalid):
+        clean_name(name, "name")
+
+
+def test_one_origin_signs_up_so_often(db: object) -> None:
+    for _ in range(attempts.SIGN_UP_ORIGIN.most):
+        attempts.count(attempts.SIGN_UP_ORIGIN, people.ORIGIN)
+    with pytest.raises(TooManyRequests):
+        sign_up(people.applicant("company", "示例公司"))
+
+
+def test_personal_data_stand_sealed_in_every_column_and_in_no_entry(db: object) -> None:
+    number = people.resident_id()
+    sign_up(people.applicant("individual", "欧阳小明", number=number), person_name="欧阳小明")
+    kept = people.everything_kept()
+    with read() as session:
+        bodies = b"".join(session.execute(text("SELECT body FROM journal_entry")).scalars())
+    for personal in ("欧阳小明", "owner@example.org", number, people.PASSWORD):
+        assert personal not in kept
+        assert personal.encode().hex() not in kept
+        assert personal.encode() not in bodies

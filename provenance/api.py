@@ -1,0 +1,199 @@
+"""Provenance over the API: the catalogue, agreements, declarations and their classification."""
+
+from typing import Any
+
+from exchange.web import access
+from exchange.web.api import blueprint
+from exchange.web.paging import Page
+from provenance import declarations as declaring
+from provenance import queries, register, schemas
+from provenance.declarations import Content
+from provenance.models import Authorisation, CatalogueRecord
+from provenance.queries import agreement_shape, declaration_shape
+from provenance.register import RecordEntry
+from provenance.routing import Classification
+
+catalogue = blueprint("catalogue-records", __name__, "The government data catalogue, mirrored by official numbers")
+agreements = blueprint("agreements", __name__, "Agreements between departments and users of their data")
+declarations = blueprint("declarations", __name__, "Where the data of products came from")
+blps = [catalogue, agreements, declarations]
+
+
+# -- the catalogue ----------------------------------------------------------------------------------------------------
+
+
+@catalogue.route("", methods=["POST"])
+@access.member("owner")
+@catalogue.arguments(schemas.RecordBody)
+@catalogue.response(201, schemas.RecordOut)
+def record_catalogue(entry: RecordEntry) -> CatalogueRecord:
+    """Mirror a record of the unified catalogue, as the department that holds the data."""
+    return register.record_catalogue(access.actor(), entry)
+
+
+@catalogue.route("", methods=["GET"])
+@access.public
+@catalogue.arguments(schemas.RecordQuery, location="query")
+@catalogue.response(200, schemas.RecordPage)
+def list_catalogue(query: dict[str, Any]) -> Page[Any]:
+    """Catalogue records, newest first."""
+    return queries.catalogue_records(**query)
+
+
+@catalogue.route("/<record_id>", methods=["GET"])
+@access.public
+@catalogue.response(200, schemas.RecordOut)
+def show_record(record_id: str) -> CatalogueRecord:
+    """One catalogue record."""
+    return queries.catalogue_record(record_id)
+
+
+# -- agreements -------------------------------------------------------------------------------------------------------
+
+
+@agreements.route("", methods=["POST"])
+@access.member("owner", "trader")
+@agreements.arguments(schemas.AgreementBody)
+@agreements.response(201, schemas.AgreementOut)
+def draft_agreement(body: dict[str, Any]) -> dict[str, Any]:
+    """Draft an agreement, as the user of the data or as the department."""
+    actor = access.actor()
+    return agreement_shape(actor, register.draft_agreement(actor, body.pop("terms"), **body))
+
+
+@agreements.route("", methods=["GET"])
+@access.member()
+@agreements.arguments(schemas.AgreementQuery, location="query")
+@agreements.response(200, schemas.AgreementPage)
+def list_agreements(query: dict[str, Any]) -> Page[dict[str, Any]]:
+    """The own organisation's agreements, newest first."""
+    return queries.agreements(access.actor(), **query)
+
+
+@agreements.route("/<agreement_id>", methods=["GET"])
+@access.signed_in
+@agreements.arguments(schemas.PurposeQuery, location="query")
+@agreements.response(200, schemas.AgreementOut)
+def show_agreement(query: dict[str, Any], agreement_id: str) -> dict[str, Any]:
+    """One agreement."""
+    return queries.agreement(access.actor(), agreement_id, **query)
+
+
+@agreements.route("/<agreement_id>", methods=["PUT"])
+@access.member("owner", "trader")
+@agreements.arguments(schemas.AgreementRevision)
+@agreements.response(200, schemas.AgreementOut)
+def revise_agreement(body: dict[str, Any], agreement_id: str) -> dict[str, Any]:
+    """Write a draft anew."""
+    actor = access.actor()
+    return agreement_shape(actor, register.revise_agreement(actor, agreement_id, **body))
+
+
+@agreements.route("/<agreement_id>/sign", methods=["POST"])
+@access.member("owner", "trader")
+@agreements.arguments(schemas.PasswordBody)
+@agreements.response(200, schemas.AgreementOut)
+def sign_agreement(body: dict[str, Any], agreement_id: str) -> dict[str, Any]:
+    """Sign: the user first, then the department, whose signature puts it in force."""
+    actor = access.actor()
+    return agreement_shape(actor, register.sign_agreement(actor, agreement_id, **body))
+
+
+@agreements.route("/<agreement_id>/decline", methods=["POST"])
+@access.member("owner", "trader")
+@agreements.arguments(schemas.ReasonBody)
+@agreements.response(200, schemas.AgreementOut)
+def decline_agreement(body: dict[str, Any], agreement_id: str) -> dict[str, Any]:
+    """Give up a draft or an offer."""
+    actor = access.actor()
+    return agreement_shape(actor, register.decline_agreement(actor, agreement_id, **body))
+
+
+@agreements.route("/<agreement_id>/copy", methods=["POST"])
+@access.member("owner", "trader")
+@agreements.arguments(schemas.CopyBody)
+@agreements.response(200, schemas.AgreementOut)
+def copy_agreement(body: dict[str, Any], agreement_id: str) -> dict[str, Any]:
+    """Record that the department sent the authority its copy."""
+    actor = access.actor()
+    return agreement_shape(actor, register.record_copy(actor, agreement_id, **body))
+
+
+@agreements.route("/<agreement_id>/terminate", methods=["POST"])
+@access.member("owner", "trader")
+@agreements.arguments(schemas.ReasonBody)
+@agreements.response(200, schemas.AgreementOut)
+def terminate_agreement(body: dict[str, Any], agreement_id: str) -> dict[str, Any]:
+    """End an agreement before its term."""
+    actor = access.actor()
+    return agreement_shape(actor, register.terminate_agreement(actor, agreement_id, **body))
+
+
+# -- declarations -----------------------------------------------------------------------------------------------------
+
+
+@declarations.route("", methods=["POST"])
+@access.member("owner", "trader")
+@declarations.arguments(schemas.DeclarationBody)
+@declarations.response(201, schemas.DeclarationOut)
+def declare(body: dict[str, Any]) -> dict[str, Any]:
+    """Begin a declaration of provenance."""
+    actor = access.actor()
+    content: Content = body["content"]
+    return declaration_shape(actor, declaring.declare(actor, content, replaces_id=body["replaces_id"]))
+
+
+@declarations.route("", methods=["GET"])
+@access.signed_in
+@declarations.arguments(schemas.DeclarationQuery, location="query")
+@declarations.response(200, schemas.DeclarationPage)
+def list_declarations(query: dict[str, Any]) -> Page[dict[str, Any]]:
+    """The own organisation's declarations, or for overseers all that are signed; newest first."""
+    return queries.declarations(access.actor(), **query)
+
+
+@declarations.route("/<declaration_id>", methods=["GET"])
+@access.signed_in
+@declarations.arguments(schemas.PurposeQuery, location="query")
+@declarations.response(200, schemas.DeclarationDetail)
+def show_declaration(query: dict[str, Any], declaration_id: str) -> dict[str, Any]:
+    """One declaration with its sources."""
+    return queries.declaration(access.actor(), declaration_id, **query)
+
+
+@declarations.route("/<declaration_id>", methods=["PUT"])
+@access.member("owner", "trader")
+@declarations.arguments(schemas.DeclarationRevision)
+@declarations.response(200, schemas.DeclarationOut)
+def revise_declaration(body: dict[str, Any], declaration_id: str) -> dict[str, Any]:
+    """Write a draft anew."""
+    actor = access.actor()
+    return declaration_shape(actor, declaring.revise_declaration(actor, declaration_id, **body))
+
+
+@declarations.route("/<declaration_id>/sign", methods=["POST"])
+@access.member("owner", "trader")
+@declarations.arguments(schemas.PasswordBody)
+@declarations.response(200, schemas.DeclarationOut)
+def sign_declaration(body: dict[str, Any], declaration_id: str) -> dict[str, Any]:
+    """Sign a declaration with the own key; from then on it cannot change."""
+    actor = access.actor()
+    return declaration_shape(actor, declaring.sign_declaration(actor, declaration_id, **body))
+
+
+@declarations.route("/<declaration_id>/classification", methods=["GET"])
+@access.signed_in
+@declarations.arguments(schemas.PurposeQuery, location="query")
+@declarations.response(200, schemas.ClassificationOut)
+def show_classification(query: dict[str, Any], declaration_id: str) -> Classification:
+    """Whether the product is government-derived, and why."""
+    return queries.classification(access.actor(), declaration_id, **query)
+
+
+@declarations.route("/<declaration_id>/authorisations/<authorisation_id>/withdraw", methods=["POST"])
+@access.anyone_of("owner", "trader", "compliance_reviewer")
+@declarations.arguments(schemas.ReasonBody)
+@declarations.response(200, schemas.AuthorisationOut)
+def withdraw_authorisation(body: dict[str, Any], declaration_id: str, authorisation_id: str) -> Authorisation:
+    """Record that a grantor withdrew an authorisation: new trades stop at once."""
+    return declaring.withdraw_authorisation(access.actor(), declaration_id, authorisation_id, **body)

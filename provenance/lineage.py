@@ -1,0 +1,182 @@
+"""Lineage: every source behind a declaration, through all that was bought here, in one recursive query."""
+
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, and_, case, func, literal, select
+from sqlalchemy.orm import Session
+
+from exchange.errors import NotFound
+from exchange.members.models import Organisation
+from provenance.models import Acquisition, Agreement, CatalogueRecord, Declaration, DeclaredSource
+from provenance.states import GOVERNMENT_KINDS, PASSING_USES
+
+#: Kinds of organisation whose data is government data (Art. 10, 66(2)), whatever a source is labelled.
+_GOVERNMENT_HOLDERS = frozenset({"department", "organ"})
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLink:
+    """One source of one declaration in the closure, with all that it names.
+
+    ``passing`` says that what the source holds stands in the product: some path from the root to it was incorporated or
+    derived all along. ``depth`` is 0 for the root's own sources and grows by one with each purchase.
+    """
+
+    declaration: Declaration
+    source: DeclaredSource
+    record: CatalogueRecord | None
+    agreement: Agreement | None
+    acquisition: Acquisition | None
+    holder: Organisation | None
+    passing: bool
+    depth: int
+
+    @property
+    def government(self) -> bool:
+        """Whether this is government data: by catalogue record, agreement or holder; a label can add, never remove."""
+        return (
+            self.record is not None
+            or self.agreement is not None
+            or self.source.kind in GOVERNMENT_KINDS
+            or (self.holder is not None and self.holder.kind in _GOVERNMENT_HOLDERS)
+        )
+
+    @property
+    def from_own_catalogue(self) -> bool:
+        """Whether the declaring party is the department that holds the data: it needs no agreement with itself."""
+        return self.record is not None and self.record.department_org_id == self.declaration.org_id
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """What must be printed of a government source (注明数据来源, Art. 20(1))."""
+
+    zh: str
+    en: str
+
+
+def trace(session: Session, declaration_id: str) -> tuple[SourceLink, ...]:
+    """All sources behind a declaration, nearest first. Each is there once, however many paths lead to it.
+
+    Raises:
+        NotFound: There is no such declaration.
+    """
+    rows = session.execute(_closure(declaration_id)).all()
+    if not rows:
+        raise NotFound("There is no such %(kind)s.", kind="declaration")
+    by_declaration: dict[str, dict[int, Any]] = defaultdict(dict)
+    passing: set[tuple[str, int]] = set()
+    for row in rows:
+        source = row.DeclaredSource
+        if source is None:  # a draft without sources yet
+            continue
+        by_declaration[source.declaration_id][source.position] = row
+        if row.passing and source.use in PASSING_USES:
+            passing.add((source.declaration_id, source.position))
+    depths = _depths(declaration_id, by_declaration)
+    return tuple(
+        SourceLink(
+            declaration=row.Declaration,
+            source=row.DeclaredSource,
+            record=row.CatalogueRecord,
+            agreement=row.Agreement,
+            acquisition=row.Acquisition,
+            holder=row.Organisation,
+            passing=(declaration, position) in passing,
+            depth=depth,
+        )
+        for declaration, depth in depths.items()
+        for position, row in sorted(by_declaration[declaration].items())
+    )
+
+
+def path(root_id: str, links: Sequence[SourceLink], target: SourceLink) -> list[SourceLink]:
+    """A shortest way from the root to ``target``, over passing links alone when ``target`` is passing."""
+    leading: dict[str, SourceLink] = {}
+    waiting = deque([root_id])
+    while waiting:
+        declaration_id = waiting.popleft()
+        for link in links:
+            if link.acquisition is None or link.declaration.id != declaration_id or target.passing > link.passing:
+                continue
+            bought = link.acquisition.declaration_id
+            if bought != root_id and bought not in leading:
+                leading[bought] = link
+                waiting.append(bought)
+    way, at = [target], target.declaration.id
+    while at != root_id:
+        way.append(leading[at])
+        at = leading[at].declaration.id
+    return way[::-1]
+
+
+def source_lines(session: Session, declaration_id: str) -> list[SourceLine]:
+    """The lines to print for the government sources behind a declaration, each once, nearest first (RULES G-15).
+
+    Every use counts: the draft asks for the line in whatever was made with the data.
+
+    Raises:
+        NotFound: There is no such declaration.
+    """
+    lines: dict[SourceLine, None] = {}
+    for link in trace(session, declaration_id):
+        if link.record is not None:
+            lines[SourceLine(link.record.source_line_zh, link.record.source_line_en)] = None
+        elif link.government:
+            holder, title = link.source.holder, link.source.title
+            lines[SourceLine(f"数据来源：{holder}《{title}》", f"Source: {holder}, {title}")] = None
+    return list(lines)
+
+
+def _closure(declaration_id: str) -> Select[*tuple[Any, ...]]:
+    """Sources of every declaration reachable over acquisitions.
+
+    UNION drops what was reached before, so a cycle ends and shared ancestors are walked once; ``passing`` doubles the
+    declarations at most.
+    """
+    upstream = (
+        select(Declaration.id.label("declaration_id"), literal(True).label("passing"))
+        .where(Declaration.id == declaration_id)
+        .cte("upstream", recursive=True)
+    )
+    further = (
+        select(Acquisition.declaration_id, and_(upstream.c.passing, DeclaredSource.use.in_(PASSING_USES)))
+        .select_from(upstream)
+        .join(Declaration, Declaration.id == upstream.c.declaration_id)
+        .join(DeclaredSource, _present_source())
+        .join(Acquisition, Acquisition.id == DeclaredSource.acquisition_id)
+    )
+    closure = upstream.union(further)
+    # What a party collected itself is held by the party: a department's own data is government data too.
+    holder_id = func.coalesce(
+        DeclaredSource.holder_org_id, case((DeclaredSource.kind == "self_collected", Declaration.org_id))
+    )
+    return (
+        select(closure.c.passing, Declaration, DeclaredSource, CatalogueRecord, Agreement, Acquisition, Organisation)
+        .select_from(closure)
+        .join(Declaration, Declaration.id == closure.c.declaration_id)
+        .outerjoin(DeclaredSource, _present_source())
+        .outerjoin(CatalogueRecord, CatalogueRecord.id == DeclaredSource.record_id)
+        .outerjoin(Agreement, Agreement.id == DeclaredSource.agreement_id)
+        .outerjoin(Acquisition, Acquisition.id == DeclaredSource.acquisition_id)
+        .outerjoin(Organisation, Organisation.id == holder_id)
+    )
+
+
+def _present_source() -> Any:
+    return and_(DeclaredSource.declaration_id == Declaration.id, DeclaredSource.revision == Declaration.revision)
+
+
+def _depths(root_id: str, by_declaration: Mapping[str, Mapping[int, Any]]) -> dict[str, int]:
+    """How many purchases away each declaration is, nearest first."""
+    depths, waiting = {root_id: 0}, deque([root_id])
+    while waiting:
+        declaration_id = waiting.popleft()
+        for _, row in sorted(by_declaration.get(declaration_id, {}).items()):
+            if row.Acquisition is not None and row.Acquisition.declaration_id not in depths:
+                depths[row.Acquisition.declaration_id] = depths[declaration_id] + 1
+                waiting.append(row.Acquisition.declaration_id)
+    return depths

@@ -1,0 +1,405 @@
+"""Bodies and answers of the provenance API. Digests are SHA-256 in lower hex; terms are whole Beijing days."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate
+
+from exchange.web.api import Body, PageQuery
+from provenance.declarations import Content, Grant, Source
+from provenance.purposes import PURPOSES
+from provenance.register import DataItem, RecordEntry, Terms
+from provenance.states import (
+    AGREEMENT_BASES,
+    BUYER_KINDS,
+    DEPARTMENT,
+    GROUNDS,
+    OPEN_ATTRIBUTES,
+    SOURCE_KINDS,
+    SOURCE_USES,
+    USER,
+)
+
+MAX_ITEMS = 200
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_ID = validate.Length(5, 64)
+
+
+class Digest(fields.String):
+    """A SHA-256 digest: 64 lower-case hexadecimal digits outside, 32 bytes inside."""
+
+    def _serialize(self, value: Any, *_context: Any, **_options: Any) -> str | None:
+        return None if value is None else value.hex()
+
+    def _deserialize(self, value: Any, *_context: Any, **_options: Any) -> bytes:  # type: ignore[override]
+        if not isinstance(value, str) or not _SHA256.fullmatch(value):
+            raise ValidationError("A SHA-256 digest has 64 lower-case hexadecimal digits.")
+        return bytes.fromhex(value)
+
+
+def _words(most: int = 500) -> fields.String:
+    return fields.String(required=True, validate=validate.Length(1, most))
+
+
+def _maybe(most: int = 2000) -> fields.String:
+    return fields.String(load_default="", validate=validate.Length(max=most))
+
+
+def _many(what: Any, **options: Any) -> "fields.List[Any]":
+    return fields.List(what, validate=validate.Length(max=MAX_ITEMS), **options)
+
+
+def _codes(**options: Any) -> "fields.List[Any]":
+    return _many(fields.String(validate=validate.OneOf(sorted(PURPOSES))), **options)
+
+
+class PurposeQuery(Body):
+    """What a regulator looks for; nobody else needs to say."""
+
+    purpose = fields.String(load_default="", validate=validate.Length(max=500))
+
+
+class PasswordBody(Body):
+    """The signer's password, which opens the signer's key."""
+
+    password = fields.String(required=True, load_only=True, validate=validate.Length(1, 128))
+
+
+class ReasonBody(Body):
+    """Why; kept out of the journal."""
+
+    reason = _words(2000)
+
+
+# -- the catalogue ----------------------------------------------------------------------------------------------------
+
+
+class RecordField(Body):
+    """A column of the data."""
+
+    name = _words(120)
+    description = _maybe(500)
+
+
+class RecordBody(Body):
+    """A record of the government catalogue, as its department enters it."""
+
+    official_number = _words(120)
+    title_zh = _words()
+    title_en = _words()
+    open_attribute = fields.String(required=True, validate=validate.OneOf(OPEN_ATTRIBUTES))
+    legal_basis = _maybe()
+    record_fields = _many(fields.Nested(RecordField), data_key="fields", attribute="fields", load_default=list)
+    update_frequency = _words(120)
+    source_line_zh = _words()
+    source_line_en = _words()
+
+    @post_load
+    def build(self, data: Mapping[str, Any], **_options: Any) -> RecordEntry:
+        """As the operation takes it."""
+        columns = tuple((field["name"], field["description"]) for field in data["fields"])
+        return RecordEntry(**{**data, "fields": columns})
+
+
+class RecordOut(Schema):
+    """A catalogue record."""
+
+    id = fields.String()
+    department_org_id = fields.String()
+    official_number = fields.String()
+    title_zh = fields.String()
+    title_en = fields.String()
+    open_attribute = fields.String()
+    legal_basis = fields.String()
+    record_fields = fields.List(fields.Nested(RecordField), data_key="fields", attribute="fields")
+    update_frequency = fields.String()
+    source_line_zh = fields.String()
+    source_line_en = fields.String()
+    recorded_at = fields.AwareDateTime()
+
+
+class RecordQuery(PageQuery):
+    """Which records to list."""
+
+    department_org_id = fields.String(validate=_ID)
+
+
+class RecordPage(Schema):
+    """A page of catalogue records, newest first."""
+
+    items = fields.List(fields.Nested(RecordOut))
+    next_cursor = fields.String(allow_none=True)
+
+
+# -- agreements -------------------------------------------------------------------------------------------------------
+
+
+class DataItemBody(Body):
+    """A catalogue record and which of its columns; all of them when none is named."""
+
+    record_id = fields.String(required=True, validate=_ID)
+    columns = _many(fields.String(validate=validate.Length(1, 120)), load_default=list)
+
+    @post_load
+    def build(self, data: Mapping[str, Any], **_options: Any) -> DataItem:
+        """As the operation takes it."""
+        return DataItem(data["record_id"], tuple(data["columns"]))
+
+
+class TermsBody(Body):
+    """What an agreement says. The six items of Art. 19(2) may be left empty in a draft."""
+
+    basis = fields.String(load_default="conditional_opening", validate=validate.OneOf(AGREEMENT_BASES))
+    official_number = _maybe(120)
+    data = _many(fields.Nested(DataItemBody), load_default=list)
+    purposes = _codes(load_default=list)
+    purpose_text = _maybe()
+    application_scenario = _maybe()
+    security_measures = _maybe()
+    starts_on = fields.Date(load_default=None)
+    ends_on = fields.Date(load_default=None)
+    disposal = _maybe()
+    outputs_may_be_sold = fields.Boolean(load_default=False)
+    buyers_allowed = _many(fields.String(validate=validate.OneOf(BUYER_KINDS)), load_default=list)
+
+    @post_load
+    def build(self, data: Mapping[str, Any], **_options: Any) -> Terms:
+        """As the operation takes it."""
+        lists = {name: tuple(data[name]) for name in ("data", "purposes", "buyers_allowed")}
+        return Terms(**{**data, **lists})
+
+
+class AgreementBody(Body):
+    """A new draft. Without ``user_org_id`` the caller's organisation is the user."""
+
+    department_org_id = fields.String(required=True, validate=_ID)
+    user_org_id = fields.String(load_default=None, validate=_ID)
+    terms = fields.Nested(TermsBody, required=True)
+
+
+class AgreementRevision(Body):
+    """A draft written anew; ``row_version`` is that of the draft it was made from."""
+
+    row_version = fields.Integer(required=True)
+    terms = fields.Nested(TermsBody, required=True)
+
+
+class CopyBody(Body):
+    """To which big data authority the copy went."""
+
+    authority = _words(120)
+
+
+class AgreementOut(Schema):
+    """An agreement as it stands. ``ends_at`` is the first instant after the term."""
+
+    id = fields.String()
+    state = fields.String()
+    row_version = fields.Integer()
+    department_org_id = fields.String()
+    user_org_id = fields.String()
+    basis = fields.String()
+    official_number = fields.String()
+    data = fields.List(fields.Dict())
+    purposes = fields.List(fields.String())
+    purpose_text = fields.String()
+    application_scenario = fields.String()
+    security_measures = fields.String()
+    starts_on = fields.Date(allow_none=True)
+    ends_at = fields.AwareDateTime(allow_none=True)
+    disposal = fields.String()
+    outputs_may_be_sold = fields.Boolean()
+    buyers_allowed = fields.List(fields.String())
+    document_digest = Digest(allow_none=True)
+    user_signature_id = fields.String(allow_none=True)
+    department_signature_id = fields.String(allow_none=True)
+    copy_sent_at = fields.AwareDateTime(allow_none=True)
+    copy_sent_to = fields.String(allow_none=True)
+    copy_overdue = fields.Boolean()
+    missing_items = fields.List(fields.String())
+    closing_reason = fields.String(allow_none=True)
+    created_at = fields.AwareDateTime()
+    changed_at = fields.AwareDateTime()
+    actions = fields.List(fields.String())
+
+
+class AgreementQuery(PageQuery):
+    """On which side of the agreements the caller stands."""
+
+    side = fields.String(load_default=USER, validate=validate.OneOf([USER, DEPARTMENT]))
+
+
+class AgreementPage(Schema):
+    """A page of agreements, newest first."""
+
+    items = fields.List(fields.Nested(AgreementOut))
+    next_cursor = fields.String(allow_none=True)
+
+
+# -- declarations -----------------------------------------------------------------------------------------------------
+
+
+class SourceBody(Body):
+    """A source. ``holder`` names an organisation or a group of people, never a person: names stand in the evidence."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(SOURCE_KINDS))
+    use = fields.String(required=True, validate=validate.OneOf(SOURCE_USES))
+    title = _words()
+    holder = _words()
+    holder_org_id = fields.String(load_default=None, validate=_ID, allow_none=True)
+    method = _maybe()
+    collected_from = fields.Date(load_default=None, allow_none=True)
+    collected_to = fields.Date(load_default=None, allow_none=True)
+    territory = _maybe(120)
+    licence = _maybe()
+    evidence_digest = Digest(load_default=None, allow_none=True)
+    retrieved_at = fields.AwareDateTime(load_default=None, allow_none=True)
+    record_id = fields.String(load_default=None, validate=_ID, allow_none=True)
+    agreement_id = fields.String(load_default=None, validate=_ID, allow_none=True)
+    acquisition_id = fields.String(load_default=None, validate=_ID, allow_none=True)
+
+    @post_load
+    def build(self, data: Mapping[str, Any], **_options: Any) -> Source:
+        """As the operation takes it."""
+        return Source(**data)
+
+
+class GrantBody(Body):
+    """An authorisation. ``grantor`` names an organisation or a group of people, never a person."""
+
+    grantor = _words()
+    data = _words(2000)
+    purposes = _codes(required=True)
+    onward_allowed = fields.Boolean(required=True)
+    starts_on = fields.Date(required=True)
+    ends_on = fields.Date(required=True)
+    evidence_digest = Digest(required=True)
+
+    @post_load
+    def build(self, data: Mapping[str, Any], **_options: Any) -> Grant:
+        """As the operation takes it."""
+        return Grant(**{**data, "purposes": tuple(data["purposes"])})
+
+
+class ContentBody(Body):
+    """All that a declaration says. Ground A: anonymised beyond restoration; B: origin explained and authorised."""
+
+    sources = _many(fields.Nested(SourceBody), load_default=list)
+    ground = fields.String(load_default=None, allow_none=True, validate=validate.OneOf(GROUNDS))
+    anonymisation_method = _maybe()
+    anonymisation_evidence = Digest(load_default=None, allow_none=True)
+    authorisations = _many(fields.Nested(GrantBody), load_default=list)
+    processing_steps = _many(fields.Nested(RecordField), load_default=list)
+    personal_information = fields.Boolean(load_default=False)
+    truth_undertaken = fields.Boolean(load_default=False)
+
+    @post_load
+    def build(self, data: Mapping[str, Any], **_options: Any) -> Content:
+        """As the operation takes it."""
+        steps = tuple((step["name"], step["description"]) for step in data["processing_steps"])
+        lists = {name: tuple(data[name]) for name in ("sources", "authorisations")}
+        return Content(**{**data, **lists, "processing_steps": steps})
+
+
+class DeclarationBody(Body):
+    """A new declaration, or one that takes the place of a signed one."""
+
+    replaces_id = fields.String(load_default=None, validate=_ID)
+    content = fields.Nested(ContentBody, required=True)
+
+
+class DeclarationRevision(Body):
+    """A draft written anew; ``row_version`` is that of the draft it was made from."""
+
+    row_version = fields.Integer(required=True)
+    content = fields.Nested(ContentBody, required=True)
+
+
+class Text(Schema):
+    """The same words in both languages."""
+
+    zh = fields.String()
+    en = fields.String()
+
+
+class AuthorisationOut(Schema):
+    """An authorisation as it stands; ``ends_at`` is the first instant at which it no longer holds."""
+
+    id = fields.String()
+    grantor = fields.String()
+    data = fields.String()
+    purposes = fields.List(fields.String())
+    onward_allowed = fields.Boolean()
+    starts_at = fields.AwareDateTime()
+    ends_at = fields.AwareDateTime()
+    evidence_digest = Digest()
+    withdrawn_at = fields.AwareDateTime(allow_none=True)
+
+
+class DeclarationOut(Schema):
+    """A declaration as it stands, without its sources."""
+
+    id = fields.String()
+    state = fields.String()
+    row_version = fields.Integer()
+    org_id = fields.String()
+    replaces_id = fields.String(allow_none=True)
+    revision = fields.Integer()
+    ground = fields.String(allow_none=True)
+    anonymisation_method = fields.String()
+    anonymisation_evidence = Digest(allow_none=True)
+    processing_steps = fields.List(fields.Nested(RecordField))
+    personal_information = fields.Boolean()
+    truth_undertaken = fields.Boolean()
+    document_digest = Digest(allow_none=True)
+    signature_id = fields.String(allow_none=True)
+    signed_at = fields.AwareDateTime(allow_none=True)
+    created_at = fields.AwareDateTime()
+    changed_at = fields.AwareDateTime()
+    actions = fields.List(fields.String())
+
+
+class DeclarationDetail(DeclarationOut):
+    """A declaration with its sources, its authorisations and the lines to print."""
+
+    sources = fields.List(fields.Nested(SourceBody))
+    authorisations = fields.List(fields.Nested(AuthorisationOut))
+    source_lines = fields.List(fields.Nested(Text))
+
+
+class DeclarationQuery(PageQuery):
+    """What a regulator lists declarations for."""
+
+    purpose = fields.String(load_default="", validate=validate.Length(max=500))
+
+
+class DeclarationPage(Schema):
+    """A page of declarations, newest first."""
+
+    items = fields.List(fields.Nested(DeclarationOut))
+    next_cursor = fields.String(allow_none=True)
+
+
+class ChainLinkOut(Schema):
+    """One step of the explanation of a classification."""
+
+    declaration_id = fields.String()
+    position = fields.Integer()
+    depth = fields.Integer()
+    kind = fields.String()
+    use = fields.String()
+    record_id = fields.String(allow_none=True)
+    government = fields.Boolean()
+    passing = fields.Boolean()
+    text = fields.Nested(Text)
+
+
+class ClassificationOut(Schema):
+    """Whether the product is government-derived, why, and which rules apply."""
+
+    government_derived = fields.Boolean()
+    needs_decision = fields.Boolean()
+    text = fields.Nested(Text)
+    rules = fields.List(fields.String())
+    chain = fields.List(fields.Nested(ChainLinkOut))

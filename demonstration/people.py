@@ -72,7 +72,11 @@ def sign_up(base_url: str, kind: str, name: str) -> Person:
 
 def bring_licence(person: Person, kind: str) -> str:
     """Hand in the identity case with its documents; its id."""
-    details = {"legal_representative": "示范法定代表人", "phone": "+86 23 5550 0100", "address": "重庆市（示范地址）"}
+    details = {
+        "legal_representative": "示范法定代表人",
+        "phone": "+86 23 5550 0100",
+        "address": "重庆市（示范地址）",
+    }
     case: str = person.post("/identity-cases", {"details": details})["id"]
     for document in _DOCUMENTS[kind]:
         person.send(
@@ -88,7 +92,9 @@ def bring_licence(person: Person, kind: str) -> str:
 def vet(officer: Person, case: str) -> None:
     """Look at the case and approve it."""
     officer.post(f"/identity-cases/{case}/take-up")
-    officer.post(f"/identity-cases/{case}/approve", {"checklist": _CHECKLIST, "reason": "示范：材料齐全 Demo: complete"})
+    officer.post(
+        f"/identity-cases/{case}/approve", {"checklist": _CHECKLIST, "reason": "示范：材料齐全 Demo: complete"}
+    )
 
 
 def uscc(head: str) -> str:

@@ -1,4 +1,4 @@
-"""``databourse demo``: open the house, carry one trade through it over HTTP, verify its evidence offline, then serve."""
+"""``databourse demo``: open the house, carry a trade through it over HTTP, verify its evidence offline, then serve."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def _await_health(base_url: str) -> None:
         try:
             if requests.get(f"{base_url}/health", timeout=5).ok:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.1)
     raise Unexpected(f"nothing serves on {base_url}: is the port taken? Choose another one with PORT=")
 

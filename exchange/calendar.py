@@ -106,5 +106,5 @@ def _enter(tx: Transaction, year: CalendarYear, days: Iterable[CalendarDay], *, 
         entered = WorkDay(day=day.day, subject=CALENDAR_SUBJECT, is_working=day.working, note=day.occasion)
         tx.session.merge(entered)
     facts = {"year": year.year, "official": year.official, "source": year.source, "days": len(named)}
-    tx.record(CALENDAR_SUBJECT, "calendar.entered", by=by, facts=facts)
+    tx.record(CALENDAR_SUBJECT, "calendar.changed", by=by, facts=facts)
     return tx.get(WorkYear, year.year)

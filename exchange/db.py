@@ -47,7 +47,9 @@ def bind(url: str, *, pool_size: int = 10) -> Engine:
     global _engine  # noqa: PLW0603  (a process has one database)
     if _engine is not None:
         _engine.dispose()
-    _engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=20)
+    _engine = create_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=20, hide_parameters=True
+    )
     return _engine
 
 

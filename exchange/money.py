@@ -15,7 +15,7 @@ MAX_MINOR = 10**15
 _DECIMAL = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,4}))?")
 
 
-@dataclass(frozen=True, slots=True, order=False)
+@dataclass(frozen=True, slots=True)
 class Money:
     """``minor`` units of ``currency`` (ISO 4217). Sums and differences of two currencies raise ``ValueError``."""
 

@@ -17,6 +17,7 @@ def also(*statements: str) -> None:
 def create(connection: Connection) -> None:
     """Create all tables, guards, grants and the rooms' own statements, as the database's owner."""
     Base.metadata.create_all(connection)
-    with connection.connection.cursor() as cursor:  # the driver itself: nothing here is a parameter
-        for statement in (*guards.statements(Base.metadata), *_extra):
-            cursor.execute(statement)
+    cursor = connection.connection.cursor()  # the driver itself: nothing here is a parameter
+    for statement in (*guards.statements(Base.metadata), *_extra):
+        cursor.execute(statement)
+    cursor.close()

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from apispec.ext.marshmallow import MarshmallowPlugin, common
 from flask import Flask
 from flask_smorest import Api, Blueprint
 from marshmallow import RAISE, Schema, fields, validate
 
 from exchange.money import EXPONENTS
+from exchange.web import access
 from exchange.web.paging import DEFAULT_LIMIT, MAX_LIMIT
 
 PREFIX = "/api/v1"
@@ -57,10 +59,42 @@ def blueprint(name: str, module: str, description: str) -> Blueprint:
     return Blueprint(f"api_{name}", module, url_prefix=f"{PREFIX}/{name}", description=description)
 
 
+class Problem(Schema):
+    """Problem details (RFC 9457) with the exchange's stable ``code``; ``rule`` says which duty refused."""
+
+    type = fields.String()
+    title = fields.String()
+    status = fields.Integer()
+    code = fields.String()
+    detail = fields.String()
+    request_id = fields.String(allow_none=True)
+    fields_ = fields.Dict(data_key="fields")
+    rule = fields.Dict()
+    remedy = fields.String()
+
+
+class _Api(Api):  # type: ignore[misc]  # flask-smorest ships no types
+    """The library's API without its error bodies: ``exchange.web.problems`` answers every error alike."""
+
+    ERROR_SCHEMA = Problem
+
+    def _register_error_handlers(self) -> None:
+        pass
+
+
+def _schema_name(schema: Any) -> str:
+    """Rooms use the same words for their own schemas: the document names them by room, ``listings.TermsBody``."""
+    cls = common.resolve_schema_cls(schema)
+    room = cls.__module__.removeprefix("exchange.").removesuffix(".schemas").removesuffix("_schemas")
+    return f"{room}.{cls.__name__}"
+
+
 def init_app(app: Flask, *blueprints: Blueprint) -> Api:
     """Register the rooms' blueprints and serve the OpenAPI document."""
     app.config.update(OPTIONS)
-    api = Api(app)
+    api = _Api(app, spec_kwargs={"marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_schema_name)})
     for part in blueprints:
         api.register_blueprint(part)
+    document = "api-docs.openapi_json"
+    app.view_functions[document] = access.public(app.view_functions[document])
     return api

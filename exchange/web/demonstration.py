@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from exchange import clock
-from exchange.db import advance_clock
+from exchange.db import advance_clock, read
 from exchange.web import access
 from exchange.web.api import Body, blueprint
 
@@ -23,6 +23,15 @@ class ClockOut(Schema):
     """The exchange's time."""
 
     now = fields.AwareDateTime()
+
+
+@blp.route("/clock", methods=["GET"])
+@access.staff("administrator")
+@blp.response(200, ClockOut)
+def read_clock() -> dict[str, Any]:
+    """The exchange's time."""
+    with read():
+        return {"now": clock.now()}
 
 
 @blp.route("/clock", methods=["POST"])

@@ -10,6 +10,7 @@ COOKIE = "databourse_language"
 def init_app(app: Flask) -> None:
     """Choose by ``?lang=``, then the reader's cookie, then Accept-Language, then Chinese."""
     Babel(app, default_locale="zh", default_timezone="Asia/Shanghai", locale_selector=_choose)
+    app.jinja_env.globals["language"] = language
 
 
 def language() -> str:

@@ -56,7 +56,7 @@ def ensure_endpoint(conninfo: str, *, url: str, secret: str) -> None:
     with psycopg.connect(conninfo) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('sandbox.ensure_endpoint'))")
         call = Call(connection)
-        fields = {"description": None, "enabled_events": ["*"], "metadata": {}, "status": "enabled", "url": url}
+        fields: Object = {"description": None, "enabled_events": ["*"], "metadata": {}, "status": "enabled", "url": url}
         for connect in (False, True):
             known = call.find("webhook_endpoint", url=url, connect=connect)
             endpoint = known[0] if known else call.insert("webhook_endpoint", {**fields, "connect": connect})

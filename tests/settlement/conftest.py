@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import stripe
 from psycopg import sql
+from trades import prepared, trade  # noqa: F401  (fixtures of every trade's tests)
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from exchange.postgres import Server

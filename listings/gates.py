@@ -1,0 +1,209 @@
+"""What is asked before a version is submitted, published, offered and ordered.
+
+Standing is computed here at the moment of asking and stored nowhere: when an identity lapses or an agreement ends, the
+next submission, publication, offer or order is refused without anybody having to be told.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+
+from exchange.db import Transaction
+from exchange.errors import Conflict, NotFound, Refused
+from exchange.gates import Step, gate
+from exchange.members import gates as member_gates
+from exchange.oversight.restraints import refuse_restrained
+from listings.models import Deposit, Offer, Product, Review, Version
+from listings.states import CATEGORIES, CHECK_RESULTS, CHECKLIST, LISTING_OFFERED
+from provenance import gates as provenance_gates
+from provenance import routing
+from provenance.models import Declaration
+
+
+@gate("I-01", "I-02")
+def seller_vetted(tx: Transaction, version: Version, *_about: object) -> None:
+    """The seller is who it says, at this moment."""
+    member_gates.vetted(tx, version.org_id)
+
+
+@gate("P-01", "P-05")
+def declared(tx: Transaction, version: Version, *_about: object) -> None:
+    """A signed declaration of the seller says where the data came from."""
+    declaration = None if version.declaration_id is None else tx.session.get(Declaration, version.declaration_id)
+    if declaration is None or declaration.state != "signed" or declaration.org_id != version.org_id:
+        raise Refused(
+            "P-01",
+            "The version has no signed provenance declaration.",
+            remedy="Sign a provenance declaration and attach it.",
+            code="declaration_missing",
+            subjects=(version.id,),
+        )
+
+
+@gate("P-03", "P-04", "P-06", "G-04", "G-06", "G-07", "G-08", "G-18")
+def standing(tx: Transaction, version: Version, *_about: object) -> None:
+    """What the declaration rests on holds at this moment."""
+    provenance_gates.STANDING.ask(tx, declaration_of(version))
+
+
+@gate("C-01", "C-03", "C-04")
+def graded(_tx: Transaction, version: Version, *_about: object) -> None:
+    """Category and grade are given; core data is never listed, important data not before its procedure exists."""
+    if version.category not in CATEGORIES:
+        raise Refused("C-01", "The version has no category.", code="category_missing", subjects=(version.id,))
+    if version.grade == "core":
+        raise Refused("C-03", "Core data is not listed here.", code="core_data", subjects=(version.id,))
+    if version.grade == "important":
+        raise Refused(
+            "C-04",
+            "Important data cannot be listed here yet.",
+            remedy="Wait until the exchange offers the assessment that important data needs.",
+            code="important_data",
+            subjects=(version.id,),
+        )
+
+
+@gate("K-05")
+def unrestrained(tx: Transaction, version: Version, *about: Offer) -> None:
+    """Nothing the trade is about is under a restraint."""
+    refuse_restrained(tx, version.product_id, version.id, *(offer.id for offer in about))
+
+
+@gate("G-01")
+def channel_allowed(tx: Transaction, version: Version, offer: Offer) -> None:
+    """What is government-derived is offered at an exchange."""
+    routing.channel_allowed(tx, declaration_of(version), offer.channel)
+
+
+@gate("G-17")
+def purposes_covered(tx: Transaction, version: Version, offer: Offer) -> None:
+    """The purposes on offer lie inside those that the sources allow."""
+    provenance_gates.purposes_covered(tx, declaration_of(version), offer.purposes)
+
+
+@gate("I-09")
+def reasoned(version: Version, decision: str, checklist: Mapping[str, str], reason: str) -> None:
+    """A decision says what was checked and why: every point has a result; a «no» has a reason."""
+    if set(checklist) != set(CHECKLIST) or not set(checklist.values()) <= set(CHECK_RESULTS):
+        raise _unreasoned(version, "Every point of the checklist needs a result: %(points)s.", ", ".join(CHECKLIST))
+    if decision == "approve" and set(checklist.values()) != {"pass"}:
+        raise _unreasoned(version, "A listing is approved only when every point of the checklist passes.")
+    if decision != "approve" and not reason.strip():
+        raise _unreasoned(version, "The seller has to be told the reason.")
+
+
+@gate("I-08")
+def second_person(tx: Transaction, version: Version) -> None:
+    """Of two approvals of one submission, no two are by the same natural person."""
+    if tx.actor.person_id in approvers(tx, version):
+        raise Refused(
+            "I-08",
+            "You approved this already; a second person has to.",
+            remedy="Another reviewer has to decide.",
+            code="second_person_needed",
+            subjects=(version.id,),
+        )
+
+
+@gate("I-08")
+def sufficiently_approved(tx: Transaction, version: Version, *_about: object) -> None:
+    """The submission has as many approvals as its classification asks for at this moment."""
+    if len(approvers(tx, version)) < approvals_needed(tx, version):
+        raise Refused(
+            "I-08",
+            "This needs the approval of a second reviewer.",
+            remedy="Submit the version again.",
+            code="approval_missing",
+            subjects=(version.id,),
+        )
+
+
+SUBMIT = Step("listings.submit", (seller_vetted, declared, standing, graded, unrestrained))
+PUBLISH = Step("listings.publish", (seller_vetted, declared, standing, graded, sufficiently_approved, unrestrained))
+OFFER = Step("listings.offer", (seller_vetted, standing, channel_allowed, purposes_covered, unrestrained))
+ORDER = Step("listings.order", (seller_vetted, standing, channel_allowed, purposes_covered, unrestrained))
+
+
+def orderable(tx: Transaction, offer_id: str) -> tuple[Offer, Version, Product]:
+    """The offer, its version and product, if an order can be placed on it at this moment.
+
+    Offer and version stay locked against a change (shared) until the transaction ends.
+
+    Raises:
+        NotFound: There is no such offer, or its version was never shown to the public.
+        Conflict: The offer is closed (``offer_closed``), the version is not on sale (``not_on_sale``), or the offer is
+            traded elsewhere (``not_traded_here``).
+        Refused: By a gate of the step ``listings.order``.
+    """
+    offer = tx.first(select(Offer).where(Offer.id == offer_id).with_for_update(read=True))
+    if offer is None:
+        raise NotFound("There is no such %(kind)s.", kind="offer")
+    version = tx.session.get_one(Version, offer.version_id, with_for_update={"read": True}, populate_existing=True)
+    if version.state != "published":
+        raise Conflict("This version is not on sale.", code="not_on_sale")
+    if offer.state != "open":
+        raise Conflict("This offer is closed.", code="offer_closed")
+    if offer.channel != "exchange":
+        raise Conflict("This offer is not traded here.", code="not_traded_here")
+    ORDER.ask(tx, version, offer)
+    return offer, version, tx.get(Product, version.product_id)
+
+
+def offerable(version: Version) -> None:
+    """Raise ``Conflict`` unless offers may be opened for the version."""
+    if version.state not in LISTING_OFFERED:
+        raise Conflict("Offers are opened once the version is on public notice.", code="not_on_notice")
+
+
+def deposited(tx: Transaction, version: Version) -> Deposit:
+    """The version's profiled deposit.
+
+    Raises:
+        Conflict: It has none, or it is not profiled yet.
+    """
+    deposit = None if version.deposit_id is None else tx.session.get(Deposit, version.deposit_id)
+    if deposit is None or deposit.state != "profiled":
+        raise Conflict("The version has no deposit that is sealed and profiled.", code="deposit_not_ready")
+    return deposit
+
+
+def approvers(tx: Transaction, version: Version) -> Sequence[str]:
+    """Who approved the present submission."""
+    approvals = select(Review.reviewer_id).where(
+        Review.version_id == version.id, Review.submission == version.submission, Review.decision == "approve"
+    )
+    return tx.all(approvals)
+
+
+def approvals_needed(tx: Transaction, version: Version) -> int:
+    """Two where government data is in the product or shaped it, or the data is important; else one (RULES I-08)."""
+    found = routing.classify(tx, declaration_of(version))
+    return 2 if found.government_derived or found.needs_decision or version.grade == "important" else 1
+
+
+def declaration_of(version: Version) -> str:
+    """The id of the version's declaration.
+
+    Raises:
+        Refused: It has none (P-01).
+    """
+    if version.declaration_id is None:
+        raise Refused(
+            "P-01",
+            "The version has no signed provenance declaration.",
+            remedy="Sign a provenance declaration and attach it.",
+            code="declaration_missing",
+            subjects=(version.id,),
+        )
+    return version.declaration_id
+
+
+def _unreasoned(version: Version, problem: str, points: str = "") -> Refused:
+    return Refused(
+        "I-09",
+        problem,
+        remedy="Complete the checklist and the reason, then decide again.",
+        code="decision_incomplete",
+        subjects=(version.id,),
+        points=points,
+    )

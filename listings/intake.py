@@ -1,0 +1,163 @@
+"""What the worker does with a deposit: seal it whole, profile it, sweep up behind; and with a version: scan it.
+
+Each step may run twice, or be cut off anywhere: it looks at the state first, writes objects under fresh names, and lets
+the life cycle decide which attempt counts.
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from exchange import ids, sealing, vault
+from exchange.actors import Actor
+from exchange.db import Transaction, engine, read, verb
+from exchange.errors import Conflict, InvariantBroken
+from listings import gates
+from listings.commitments import CHUNK_BYTES, Commitment, Sealing
+from listings.deposits import FORMATS, discard, open_staging_key, segment_context, segments_folder
+from listings.goods import FILE_KEY, context, goods_of, store
+from listings.models import Deposit, DepositSegment, Version
+from listings.states import EXCHANGE
+from provenance.scan import sandbox
+from provenance.scan.contract import Limits, ScanRefused
+
+EXCHANGE_ACTOR = Actor(None, None, frozenset({EXCHANGE}))
+#: The file is in another format than it was announced in.
+OTHER_FORMAT = "other_format"
+
+
+def seal_deposit(deposit_id: str) -> None:
+    """Seal the whole under a fresh file key and commit to it; nothing happens unless the deposit is ``received``."""
+    with read() as session:
+        deposit = session.get_one(Deposit, deposit_id)
+        of_deposit = select(DepositSegment).where(DepositSegment.deposit_id == deposit_id)
+        segments = session.scalars(of_deposit.order_by(DepositSegment.start)).all()
+    if deposit.state != "received":
+        return
+    file_key = secrets.token_bytes(sealing.KEY_BYTES)
+    object_key = f"{_goods_folder(deposit_id)}/{ids.new('fil')}"
+    work = Sealing(_plaintext(deposit, segments), file_key, context(deposit_id))
+    store().put(object_key, work.sealed())
+    try:
+        record_seal(EXCHANGE_ACTOR, deposit_id, work.commitment(), object_key=object_key, file_key=file_key)
+    except Conflict:  # another worker was faster
+        store().delete(object_key)
+        raise
+
+
+@verb
+def record_seal(
+    tx: Transaction, deposit_id: str, commitment: Commitment, *, object_key: str, file_key: bytes
+) -> Deposit:
+    """The sealed file takes the place of its pieces.
+
+    Raises:
+        WrongState: Another attempt counts.
+        InvariantBroken: What was sealed is not as long as what was announced and counted.
+    """
+    tx.actor.need(EXCHANGE)
+    deposit = tx.lock(Deposit, deposit_id)
+    facts = {"size_bytes": str(commitment.size_bytes), "chunk_bytes": CHUNK_BYTES}
+    tx.advance(deposit, "seal", by=EXCHANGE, facts=facts, digests=commitment.digests())
+    if commitment.size_bytes != deposit.size_bytes:
+        raise InvariantBroken("the pieces of %(deposit)s do not make the whole", deposit=deposit_id)
+    deposit.digest = commitment.digest
+    deposit.plain_root = commitment.plain_root
+    deposit.sealed_root = commitment.sealed_root
+    deposit.key_digest = commitment.key_digest
+    deposit.object_key = object_key
+    deposit.file_key = vault.ring().wrap(file_key, purpose=FILE_KEY, subject=deposit_id)
+    deposit.staging_key = b""
+    tx.send("deposit.profile", deposit_id=deposit_id)
+    tx.send("deposit.sweep", deposit_id=deposit_id)
+    return deposit
+
+
+def profile_deposit(deposit_id: str, limits: Limits | None = None) -> None:
+    """Look into the file in a confined process; nothing happens unless the deposit is ``sealed``.
+
+    Raises:
+        ScanCrashed: The scan itself failed; the deposit stays as it is, to be tried again.
+    """
+    with read() as session:
+        deposit = session.get_one(Deposit, deposit_id)
+    if deposit.state != "sealed":
+        return
+    with goods_of(deposit).open() as source:
+        try:
+            profile = sandbox.run("profile", source, limits)
+        except ScanRefused as refusal:
+            reject_deposit(EXCHANGE_ACTOR, deposit_id, code=refusal.code.value)
+            return
+    if profile["format"] != FORMATS[deposit.media_type]:
+        reject_deposit(EXCHANGE_ACTOR, deposit_id, code=OTHER_FORMAT)
+        return
+    record_profile(EXCHANGE_ACTOR, deposit_id, profile)
+
+
+@verb
+def record_profile(tx: Transaction, deposit_id: str, profile: dict[str, Any]) -> Deposit:
+    """Keep what the scan found (see `provenance.scan.profile`)."""
+    tx.actor.need(EXCHANGE)
+    deposit = tx.lock(Deposit, deposit_id)
+    deposit.profile = profile
+    facts = {"format": profile["format"], "rows": str(profile["rows"]), "columns": len(profile["columns"])}
+    digests = {"schema": bytes.fromhex(profile["schema_sha256"])}
+    tx.advance(deposit, "profile", by=EXCHANGE, facts=facts, digests=digests)
+    return deposit
+
+
+@verb
+def reject_deposit(tx: Transaction, deposit_id: str, *, code: str) -> Deposit:
+    """The file cannot be listed; ``code`` is a `provenance.scan.contract.Refusal` or ``other_format``."""
+    tx.actor.need(EXCHANGE)
+    deposit = tx.lock(Deposit, deposit_id)
+    tx.advance(deposit, "reject", by=EXCHANGE, facts={"code": code})
+    discard(tx, deposit, code)
+    return deposit
+
+
+def sweep_deposit(deposit_id: str) -> None:
+    """Remove the objects of a deposit that are needed no more: pieces once the file is sealed, all once rejected."""
+    with read() as session:
+        deposit = session.get_one(Deposit, deposit_id)
+    if deposit.state in {"receiving", "received"}:
+        return
+    kept = deposit.object_key if deposit.file_key is not None else None
+    for folder in (segments_folder(deposit_id), _goods_folder(deposit_id)):
+        for object_key in list(store().list(folder)):
+            if object_key != kept:
+                store().delete(object_key)
+    with engine().begin() as connection:
+        connection.execute(delete(DepositSegment).where(DepositSegment.deposit_id == deposit_id))
+
+
+@verb
+def scan_version(tx: Transaction, version_id: str) -> Version:
+    """Hand a submitted version on to reviewers, with what the scans of its goods found: at present their profile.
+
+    Raises:
+        WrongState: It is not submitted.
+        Conflict: The deposit has no profile.
+    """
+    tx.actor.need(EXCHANGE)
+    version = tx.lock(Version, version_id)
+    deposit = gates.deposited(tx, version)
+    profile = deposit.profile or {}
+    facts = {"rows": str(profile["rows"]), "columns": len(profile["columns"])}
+    digests = {"schema": bytes.fromhex(profile["schema_sha256"])}
+    tx.advance(version, "scan", by=EXCHANGE, facts=facts, links=[deposit.id], digests=digests)
+    return version
+
+
+def _goods_folder(deposit_id: str) -> str:
+    return f"goods/{deposit_id}"
+
+
+def _plaintext(deposit: Deposit, segments: Sequence[DepositSegment]) -> Iterator[bytes]:
+    staging_key = open_staging_key(deposit)
+    for segment in segments:
+        with store().open(segment.object_key) as source:
+            yield from sealing.unseal(source, staging_key, segment_context(segment.object_key))

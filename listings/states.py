@@ -1,0 +1,119 @@
+"""Life cycles and tables of the room: deposits, versions of products, objections, offers."""
+
+from types import MappingProxyType
+from typing import Final
+
+from exchange.lifecycle import CLOCK, Edge, Lifecycle
+
+#: The role of a member acting for the organisation that sells.
+SELLER: Final = "seller"
+#: The role of the exchange's own work on a subject: sealing, profiling, computing.
+EXCHANGE: Final = "exchange"
+REVIEWER: Final = "compliance_reviewer"
+
+_SELLER = (SELLER,)
+_REVIEWER = (REVIEWER,)
+_EXCHANGE = (EXCHANGE,)
+_CLOCK = (CLOCK,)
+
+#: 数据寄存. What is rejected is discarded, key first.
+DEPOSIT = Lifecycle(
+    "deposit",
+    initial="receiving",
+    final=frozenset({"profiled", "rejected"}),
+    edges={
+        ("receiving", "complete"): Edge("received", _SELLER, "deposit.received"),
+        ("receiving", "abandon"): Edge("rejected", _SELLER, "deposit.abandoned"),
+        ("receiving", "lapse"): Edge("rejected", _CLOCK, "deposit.lapsed"),
+        ("received", "seal"): Edge("sealed", _EXCHANGE, "deposit.sealed"),
+        ("sealed", "profile"): Edge("profiled", _EXCHANGE, "deposit.profiled"),
+        ("sealed", "reject"): Edge("rejected", _EXCHANGE, "deposit.rejected"),
+    },
+)
+
+#: 产品上架. A published version never changes; a returned one may be mended and submitted again.
+LISTING = Lifecycle(
+    "listing",
+    initial="draft",
+    final=frozenset({"refused", "withdrawn", "superseded"}),
+    edges={
+        ("draft", "submit"): Edge("submitted", _SELLER, "listing.submitted"),
+        ("returned", "submit"): Edge("submitted", _SELLER, "listing.submitted"),
+        ("submitted", "scan"): Edge("scanned", _EXCHANGE, "listing.scanned"),
+        ("scanned", "take_up"): Edge("in_review", _REVIEWER, "listing.taken_up"),
+        ("in_review", "approve"): Edge("notice", _REVIEWER, "listing.approved"),
+        ("in_review", "return"): Edge("returned", _REVIEWER, "listing.returned"),
+        ("in_review", "refuse"): Edge("refused", _REVIEWER, "listing.refused"),
+        ("notice", "publish"): Edge("published", _CLOCK, "listing.published"),
+        ("notice", "return"): Edge("returned", (REVIEWER, CLOCK), "listing.returned"),
+        ("notice", "refuse"): Edge("refused", _REVIEWER, "listing.refused"),
+        ("published", "suspend"): Edge("suspended", _REVIEWER, "listing.suspended"),
+        ("suspended", "restore"): Edge("published", _REVIEWER, "listing.restored"),
+        ("published", "supersede"): Edge("superseded", _CLOCK, "listing.superseded"),
+        ("suspended", "supersede"): Edge("superseded", _CLOCK, "listing.superseded"),
+        **{
+            (state, "withdraw"): Edge("withdrawn", _SELLER, "listing.withdrawn")
+            for state in ("draft", "returned", "submitted", "scanned", "in_review", "notice", "published", "suspended")
+        },
+    },
+)
+#: In these states the seller may change the version.
+LISTING_OPEN = frozenset({"draft", "returned"})
+#: In these states everybody may see the version.
+LISTING_PUBLIC = frozenset({"notice", "published", "suspended", "superseded"})
+#: In these states offers may be opened for the version.
+LISTING_OFFERED = frozenset({"notice", "published"})
+
+#: 公示异议. A subject of its own, so that the listing's story does not name who objected (RULES K-02).
+OBJECTION = Lifecycle(
+    "objection",
+    initial="open",
+    final=frozenset({"upheld", "dismissed"}),
+    edges={
+        ("open", "uphold"): Edge("upheld", _REVIEWER, "objection.upheld"),
+        ("open", "dismiss"): Edge("dismissed", _REVIEWER, "objection.dismissed"),
+    },
+)
+
+OFFER = Lifecycle(
+    "offer",
+    initial="open",
+    final=frozenset({"closed"}),
+    edges={("open", "close"): Edge("closed", _SELLER, "offer.closed")},
+)
+
+#: What a reviewer checks, by rule id: declaration and grounds, category and grade, prohibited products.
+CHECKLIST = ("P-01", "P-03", "C-01", "N-01")
+CHECK_RESULTS = ("pass", "fail", "question")
+DECISIONS = ("approve", "return", "refuse", "suspend", "restore")
+
+#: 数据分级 (DSL 21): core data is never listed here, important data not yet.
+GRADES = ("general", "important", "core")
+#: Goods lie here already, or are made when they are ordered.
+DELIVERIES = ("deposit", "on_order")
+
+#: The industry a product is about: the sections of GB/T 4754-2017.
+CATEGORIES = MappingProxyType(
+    {
+        "agriculture": ("农、林、牧、渔业", "Agriculture, forestry, animal husbandry and fishery"),
+        "mining": ("采矿业", "Mining"),
+        "manufacturing": ("制造业", "Manufacturing"),
+        "utilities": ("电力、热力、燃气及水生产和供应业", "Electricity, heat, gas and water supply"),
+        "construction": ("建筑业", "Construction"),
+        "trade": ("批发和零售业", "Wholesale and retail trade"),
+        "transport": ("交通运输、仓储和邮政业", "Transport, storage and post"),
+        "hospitality": ("住宿和餐饮业", "Accommodation and catering"),
+        "information": ("信息传输、软件和信息技术服务业", "Information transmission, software and IT services"),
+        "finance": ("金融业", "Finance"),
+        "real_estate": ("房地产业", "Real estate"),
+        "business": ("租赁和商务服务业", "Leasing and business services"),
+        "science": ("科学研究和技术服务业", "Scientific research and technical services"),
+        "environment": ("水利、环境和公共设施管理业", "Water, environment and public facilities"),
+        "residents": ("居民服务、修理和其他服务业", "Residents' services, repair and other services"),
+        "education": ("教育", "Education"),
+        "health": ("卫生和社会工作", "Health and social work"),
+        "culture": ("文化、体育和娱乐业", "Culture, sports and entertainment"),
+        "public_administration": ("公共管理、社会保障和社会组织", "Public administration and social organisations"),
+        "international": ("国际组织", "International organisations"),
+    }
+)

@@ -1,0 +1,47 @@
+"""What falls due in this room, and what its outbox asks for.
+
+No news is listened for: whether a party or a declaration still has standing is asked by the gates at each step, and by
+the clocks when they are about to take theirs.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from exchange.handlers import Handler
+from exchange.jobs import Carrier, DueHandler, Round
+from settlement import grants, inbox, lots, lots_disputes, lots_money, money, orders, payout_accounts
+from settlement.gateways.stripe_gateway import StripeGateway
+
+DUE: Mapping[str, DueHandler] = {
+    "order.signing": orders.lapse_signing,
+    "lot.payment": lots.lapse_payment,
+    "lot.availability": lots.make_available,
+    "lot.delivery": lots.lapse_delivery,
+    "lot.inspection": lots.lapse_inspection,
+    "lot.ruling": lots_disputes.carry_out_ruling,
+    "grant.expire": grants.expire_grant,
+}
+HANDLERS: Mapping[str, Handler] = {}
+
+money.OUTCOMES.update(dict.fromkeys(lots_money.HEARD, lots_money.heard))
+
+
+def outbox(gateway: StripeGateway) -> Mapping[str, Carrier]:
+    """The carriers of this room, which talk to ``gateway``."""
+
+    def carry_out(payload: dict[str, Any]) -> None:
+        money.carry_out(gateway, payload["op_id"])
+
+    def look_into(payload: dict[str, Any]) -> None:
+        inbox.process(gateway, payload["event_id"])
+
+    def open_account(payload: dict[str, Any]) -> None:
+        payout_accounts.create_at_gateway(gateway, payload["payout_account_id"])
+
+    return {"money.carry_out": carry_out, "gateway.event": look_into, payout_accounts.CREATE: open_account}
+
+
+def rounds(gateway: StripeGateway) -> tuple[Round, ...]:
+    """What a worker looks after besides due rows and the outbox: operations that no event told of."""
+    return (functools.partial(money.poll, gateway),)

@@ -1,0 +1,3 @@
+from market import market
+
+__all__ = ["market"]

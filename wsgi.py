@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from exchange.config import Config
     from exchange.jobs import Worker
     from exchange.lifecycle import Lifecycle
+    from exchange.postgres import Server
     from exchange.processes import Supervisor
     from settlement.gateways.stripe_gateway import StripeGateway
     from settlement.sandbox.app import Sandbox
@@ -140,6 +141,14 @@ class House:
     databases: "Mapping[str, str]"
     gateway: "StripeGateway"
     sandbox: "Sandbox | None"
+    server: "Server | None"
+
+    def keep_database(self) -> None:
+        """Start the embedded database again if it died."""
+        from exchange import postgres
+
+        if self.server is not None and not self.server.answers():
+            postgres.start(self.config.home).release()
 
     def conninfo(self, role: str) -> str:
         """The database for psycopg, in a role (``owner``, ``app``, ``sequencer``)."""
@@ -178,7 +187,7 @@ def house(config: "Config") -> "Iterator[House]":
         attest.bind(Signer(config.origin, _log_key(config)))
         goods.bind(open_store(config.store_url, config.store_options))
         sandbox = _open_sandbox(config, _libpq(databases["app"]))
-        yield House(config, databases, _open_gateway(config, sandbox), sandbox)
+        yield House(config, databases, _open_gateway(config, sandbox), sandbox, server)
     finally:
         if server is not None:
             server.release()
@@ -270,6 +279,7 @@ def _parser() -> argparse.ArgumentParser:
         ("routes", _routes, "every route with its guard"),
         ("lifecycle", _lifecycle, "the life cycles"),
         ("migrate", _migrate, "bring the schema up to date"),
+        ("log-key", _log_vkey, "the log's public key, for: databourse verify PATH --key VKEY"),
     ):
         command = commands.add_parser(name, help=words, description=words)
         command.set_defaults(run=run)
@@ -338,7 +348,7 @@ def _run(_options: argparse.Namespace) -> int:
                 return 1
         with processes(opened) as supervisor:
             print(f"serving on {opened.config.base_url}", flush=True)
-            return 0 if supervisor.watch(stop) else 1
+            return 0 if supervisor.watch(stop, opened.keep_database) else 1
 
 
 @contextmanager
@@ -423,6 +433,14 @@ def _lifecycle(_options: argparse.Namespace) -> int:
 def _migrate(_options: argparse.Namespace) -> int:
     with house(_config()) as opened:
         prepare(opened)
+    return 0
+
+
+def _log_vkey(_options: argparse.Namespace) -> int:
+    from exchange.journal.note import Signer
+
+    config = _config()
+    print(Signer(config.origin, _log_key(config)).vkey)
     return 0
 
 

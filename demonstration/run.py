@@ -50,7 +50,7 @@ def main(roof: ModuleType) -> int:
                 return 1
             if os.environ.get("SERVE") == "0":
                 return 0
-            return 0 if supervisor.watch(stop) else 1
+            return 0 if supervisor.watch(stop, house.keep_database) else 1
 
 
 def _say(started: float) -> trade.Say:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,7 @@ PAUSE_SECONDS = 1.0
 #: Deaths in a row, each within ``SETTLED_SECONDS``, after which the whole is given up.
 MAX_DEATHS = 5
 STOP_SECONDS = 20.0
+KEEP_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -46,9 +47,16 @@ class Supervisor:
         for part in self._parts:
             self._start(part)
 
-    def watch(self, stop: threading.Event) -> bool:
-        """Keep the parts running until ``stop`` is set; ``False`` when one could not be kept running."""
+    def watch(self, stop: threading.Event, keep: Callable[[], None] = lambda: None) -> bool:
+        """Keep the parts running until ``stop`` is set; ``False`` when one could not be kept running.
+
+        ``keep`` is called every ``KEEP_SECONDS``, for what the parts lean on.
+        """
+        looked = time.monotonic()
         while not stop.wait(0.2):
+            if time.monotonic() - looked > KEEP_SECONDS:
+                keep()
+                looked = time.monotonic()
             for part in self._parts:
                 if part.process is not None and part.process.poll() is not None and not self._revive(part, stop):
                     return False

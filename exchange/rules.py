@@ -28,11 +28,16 @@ class InvalidRulePack(ValueError):
 
 
 class Kind(StrEnum):
-    """How a rule takes effect."""
+    """How a rule takes effect.
+
+    A gate refuses a step, a clock runs, words are printed, a mechanism holds by construction (schema, roles, formats),
+    and the rest is for people to organise.
+    """
 
     GATE = "gate"
     CLOCK = "clock"
     PRINT = "print"
+    MECHANISM = "mechanism"
     ORGANISATIONAL = "organisational"
 
 

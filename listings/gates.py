@@ -46,7 +46,7 @@ def standing(tx: Transaction, version: Version, *_about: object) -> None:
     provenance_gates.STANDING.ask(tx, declaration_of(version))
 
 
-@gate("C-01", "C-03", "C-04")
+@gate("C-01")
 def graded(_tx: Transaction, version: Version, *_about: object) -> None:
     """Category and grade are given; core data is never listed, important data not before its procedure exists."""
     if version.category not in CATEGORIES:

@@ -9,8 +9,9 @@ resumed or fetched in parallel has no order; hashing the stored file once more w
 what lies in the store, not what was served.
 
 Three things stop other bytes. Sealed segments open only unaltered and at their own place (``exchange.sealing``). The
-last chunk of a response that would complete the file leaves only if the root is right. Later downloads under the same
-grant compare every chunk with the leaf known from the first.
+last chunk of a response that completes the file leaves only if the root is right; should two responses complete it
+together, both may end, and the comparison after them tells. Later downloads under the same grant compare every chunk
+with the leaf known from the first. Whatever is found stands in the way of accepting the delivery.
 """
 
 import hashlib
@@ -29,6 +30,7 @@ from exchange.db import Transaction, engine, read, verb
 from exchange.errors import InvariantBroken, NotFound, WrongState
 from exchange.journal import merkle
 from exchange.sealing import SealBroken
+from exchange.storage import ObjectMissing
 from listings import goods
 from listings.commitments import CHUNK_BYTES
 from listings.goods import Goods
@@ -52,6 +54,7 @@ MAX_RESPONSES = 1000
 DELIVERABLE = frozenset({"delivered", "accepted", "settled"})
 
 _TOKEN_BYTES = 32
+_UNREADABLE = (SealBroken, ObjectMissing)
 _EXCHANGE_ACTOR = Actor(None, None, frozenset({EXCHANGE}))
 
 
@@ -211,7 +214,7 @@ def stream(delivery: Delivery, start: int, stop: int) -> Iterator[bytes]:
     first = start - start % CHUNK_BYTES
     try:
         pieces = delivery.goods.open_range(first, -(-stop // CHUNK_BYTES) * CHUNK_BYTES)
-    except SealBroken:
+    except _UNREADABLE:
         raise _broken(delivery) from None
     return _stream(delivery, pieces, start, stop)
 
@@ -236,7 +239,7 @@ def _chunks(delivery: Delivery, pieces: Iterator[bytes], start: int, stop: int) 
     for number in range(start // CHUNK_BYTES, -(-stop // CHUNK_BYTES)):
         try:
             yield number, source.read(CHUNK_BYTES)
-        except SealBroken:
+        except _UNREADABLE:
             raise _broken(delivery) from None
 
 
@@ -277,8 +280,10 @@ def _keep(delivery: Delivery, start: int, stop: int, leaves: Sequence[bytes]) ->
             completed_at=clock.real_now(),
         )
         session.add(served)
-        session.flush()
-        whole = not delivery.known and _is_whole(session, delivery.grant_id, delivery.goods.size_bytes)
+    if delivery.known:
+        return
+    with read() as session:  # after the commit: of two responses that end at once, the later one sees both
+        whole = _is_whole(session, delivery.grant_id, delivery.goods.size_bytes)
     if whole:
         attest_served(_EXCHANGE_ACTOR, delivery.grant_id)
 

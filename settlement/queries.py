@@ -146,9 +146,12 @@ def lot_shape(actor: Actor, order: Order, lot: Lot) -> dict[str, Any]:
         "id order_id number state delivery deadline_at available_at accepted_at settled_at redeliveries_left"
         " closing_reason dispute_reason proposed_share_percent proposed_by seller_share_percent chargeback_hold"
     )
-    actions = LOT.actions(lot.state, acting(actor, order))
+    roles = acting(actor, order)
+    actions = LOT.actions(lot.state, roles)
     if lot.deadline_at is None and "object" in actions:
         actions.remove("object")
+    if lot.state == "due" and BUYER in roles:  # the edge is the gateway's: it answers to the buyer's order to pay
+        actions.insert(0, "pay")
     return {name: getattr(lot, name) for name in names.split()} | {
         "amount": lot.amount,
         "clock_stopped": lot.clock_stopped_at is not None,

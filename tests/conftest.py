@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
+import wsgi
 from exchange import clock, postgres, schema, vault
 from exchange import db as exchange_db
 from exchange.postgres import Role, Server
@@ -54,8 +55,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def template(server: Server) -> str:
     """A database with the whole schema, to make the others from."""
-    import wsgi  # noqa: F401, PLC0415  (the roof knows every room's tables)
-
+    wsgi.rooms()
     server.create_database(TEMPLATE)
     engine = create_engine(server.url(ROLES["owner"], TEMPLATE))
     try:

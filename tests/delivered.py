@@ -196,5 +196,3 @@ def story(subject: str) -> list[str]:
     with read() as session:
         told = select(JournalEntry.action).where(JournalEntry.subject == subject)
         return list(session.scalars(told.order_by(JournalEntry.seq)))
-
-

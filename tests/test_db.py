@@ -117,6 +117,7 @@ def test_bulk_writes_owe_an_entry_for_each_subject(db: Database) -> None:
     assert actions("prd_two") == ["subject.restrained", "subject.changed"]
 
 
+@pytest.mark.rule("R-01")
 @pytest.mark.parametrize(
     ("role", "statement"),
     [
@@ -211,6 +212,7 @@ def test_one_key_in_eight_threads_is_one_subject(db: Database) -> None:
     assert actions() == ["subject.restrained"]
 
 
+@pytest.mark.rule("K-05")
 def test_a_refusal_about_a_subject_is_kept_in_its_story(db: Database) -> None:
     made = order()
 

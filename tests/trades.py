@@ -126,8 +126,8 @@ class Trade:
         """Let the worker do what it finds, until it finds nothing more."""
         due = {**member_jobs.DUE, **provenance_jobs.DUE, **listing_jobs.DUE, **jobs.DUE}
         worker = Worker(due, {**listing_jobs.OUTBOX, **jobs.outbox(self.gateway)}, jobs.rounds(self.gateway))
+        hurry()
         for _ in range(50):
-            hurry()
             if not worker.step():
                 return
         raise RuntimeError("the worker does not come to an end")

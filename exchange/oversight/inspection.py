@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from exchange import attest, documents
 from exchange.actors import REGULATOR, Actor
 from exchange.db import Transaction, read, verb
-from exchange.errors import Invalid, NotFound, Unavailable
+from exchange.errors import Invalid, NotFound, Refused, Unavailable
+from exchange.gates import gate
 from exchange.journal import canonical, evidence, queries
 from exchange.journal.models import JournalCheckpoint, JournalEntry
 from exchange.journal.queries import Told
@@ -25,16 +26,27 @@ REACH = 2
 MAX_SUBJECTS = 500
 
 
+@gate("Z-01")
+def purpose_given(_tx: Transaction, purpose: str) -> None:
+    """A look at somebody's business says what it is for, or is not given."""
+    if not purpose.strip():
+        raise Refused(
+            "Z-01",
+            "An inspection without a purpose is refused.",
+            remedy="Say what this inspection is for.",
+            code="purpose_missing",
+        )
+
+
 @verb
 def look(tx: Transaction, what: str, about: str, purpose: str) -> None:
     """Record that a regulator looks at ``about``, and why, apart from the subject's own story (RULES Z-01, Z-06).
 
     Raises:
-        Invalid: No purpose was given.
+        Refused: No purpose was given.
     """
     tx.actor.need(REGULATOR)
-    if not purpose.strip():
-        raise Invalid("Say what this inspection is for.", code="purpose_missing")
+    purpose_given(tx, purpose)
     facts = {"what": what, "about": about, "purpose": purpose}
     tx.record(f"look_{tx.actor.org_id}", "inspection.looked", by=REGULATOR, facts=facts)
 

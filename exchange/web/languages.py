@@ -1,22 +1,55 @@
-"""Which language an answer is in: ``zh`` first, ``en`` when the reader asks for it."""
+"""Which language an answer is in: ``zh`` first, ``en`` when the reader asks for it.
 
+Messages are written in English and translated by ``translations/zh/LC_MESSAGES/messages.po``. The catalogue is read
+when it is first needed: there is no compiled copy beside it that could differ.
+"""
+
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages import mofile, pofile
+from babel.support import NullTranslations, Translations
 from flask import Flask, request
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, Domain, get_locale
 
-LANGUAGES = ("zh", "en")
+from exchange.citations import Lang
+
+LANGUAGES: tuple[Lang, ...] = ("zh", "en")
 COOKIE = "databourse_language"
+CATALOGUES = Path(__file__).resolve().parent.parent.parent / "translations"
+
+
+class _Catalogues(Domain):  # type: ignore[misc]  # flask-babel ships no types
+    """Translations straight from the catalogues that people edit."""
+
+    def get_translations(self) -> NullTranslations:
+        return translations(language())
 
 
 def init_app(app: Flask) -> None:
     """Choose by ``?lang=``, then the reader's cookie, then Accept-Language, then Chinese."""
-    Babel(app, default_locale="zh", default_timezone="Asia/Shanghai", locale_selector=_choose)
+    babel = Babel(app, default_locale="zh", default_timezone="Asia/Shanghai", locale_selector=_choose)
+    babel.domain_instance = _Catalogues()
     app.jinja_env.globals["language"] = language
 
 
-def language() -> str:
+def language() -> Lang:
     """The language of this request."""
     locale = get_locale()
-    return locale.language if locale is not None else LANGUAGES[0]
+    return "en" if locale is not None and locale.language == "en" else "zh"
+
+
+@cache
+def translations(lang: Lang) -> NullTranslations:
+    """The catalogue of ``lang``; English is what messages are written in and needs none."""
+    if lang == "en":
+        return NullTranslations()
+    compiled = BytesIO()
+    with (CATALOGUES / lang / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        mofile.write_mo(compiled, pofile.read_po(file, locale=lang))
+    compiled.seek(0)
+    return Translations(compiled)
 
 
 def _choose() -> str:

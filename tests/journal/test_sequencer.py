@@ -42,6 +42,7 @@ def bodies(db: Database) -> list[bytes]:
         return [bytes(row[0]) for row in raw.execute(query)]
 
 
+@pytest.mark.rule("R-02")
 def test_batches_make_the_tree_that_the_leaves_make(db: Database, sequencer: Sequencer, signer: note.Signer) -> None:
     record(700)
     assert [sequencer.step() for _ in range(4)] == [300, 300, 100, 0]

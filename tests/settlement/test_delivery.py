@@ -25,7 +25,7 @@ from delivered import (
     story,
     streamed,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from people import approved_company
 from sqlalchemy import select
@@ -52,8 +52,18 @@ def trade(shop: Shop) -> Bought:
     return bought(shop)
 
 
+@pytest.fixture(scope="module")
+def sold(shop: Shop) -> Bought:
+    """A lot whose file may be fetched by any test, and that is otherwise left alone."""
+    return bought(shop)
+
+
 @pytest.fixture
-def url(shop: Shop, trade: Bought) -> str:
+def url(shop: Shop, sold: Bought) -> str:
+    return ticket_url(shop, sold)
+
+
+def ticket_url(shop: Shop, trade: Bought) -> str:
     return f"/deliveries/{delivery.issue_ticket(shop.buyer.actor, trade.lot_id).token}"
 
 
@@ -79,18 +89,19 @@ def test_the_whole_file(shop: Shop, desk: Desk, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "start", "stop"),
+    ("asked", "ends"),
     [
-        ("bytes=0-0", 0, 1),
-        ("bytes=10-", 10, SIZE),
-        ("bytes=65535-65536", 65535, 65537),
-        ("bytes=70000-999999999", 70000, SIZE),
-        ("bytes=-5", SIZE - 5, SIZE),
-        (f"bytes=-{SIZE * 2}", 0, SIZE),
-        (f"bytes=0-{SIZE - 1}", 0, SIZE),
+        ("bytes=0-0", (0, 1)),
+        ("bytes=10-", (10, SIZE)),
+        ("bytes=65535-65536", (65535, 65537)),
+        ("bytes=70000-999999999", (70000, SIZE)),
+        ("bytes=-5", (SIZE - 5, SIZE)),
+        (f"bytes=-{SIZE * 2}", (0, SIZE)),
+        (f"bytes=0-{SIZE - 1}", (0, SIZE)),
     ],
 )
-def test_one_range(shop: Shop, desk: Desk, url: str, asked: str, start: int, stop: int) -> None:
+def test_one_range(shop: Shop, desk: Desk, url: str, asked: str, ends: tuple[int, int]) -> None:
+    start, stop = ends
     answer = desk("GET", url, shop.buyer.actor, headers={"Range": asked})
     assert answer.status_code == 206
     assert answer.data == CONTENT[start:stop]
@@ -115,25 +126,23 @@ def test_what_is_not_one_range_of_bytes_is_ignored(shop: Shop, desk: Desk, url: 
     ("condition", "status"),
     [(ETAG, 206), ('"another"', 200), (f"W/{ETAG}", 200), ("Mon, 23 Nov 2026 10:00:00 GMT", 200), ("", 200)],
 )
-def test_a_range_if_the_file_is_still_the_same(
-    shop: Shop, desk: Desk, url: str, condition: str, status: int
-) -> None:
+def test_a_range_if_the_file_is_still_the_same(shop: Shop, desk: Desk, url: str, condition: str, status: int) -> None:
     answer = desk("GET", url, shop.buyer.actor, headers={"Range": "bytes=0-9", "If-Range": condition})
     assert answer.status_code == status
 
 
-def test_head_tells_the_size_and_serves_nothing(shop: Shop, desk: Desk, trade: Bought, url: str) -> None:
-    answer = desk("HEAD", url, shop.buyer.actor, headers={"Range": "bytes=0-9"})
+def test_head_tells_the_size_and_serves_nothing(shop: Shop, desk: Desk, trade: Bought) -> None:
+    answer = desk("HEAD", ticket_url(shop, trade), shop.buyer.actor, headers={"Range": "bytes=0-9"})
     assert (answer.status_code, answer.data) == (200, b"")
     assert answer.headers["Content-Length"] == str(SIZE)
     assert answer.headers["ETag"] == ETAG
     assert ranges_of(trade) == []
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None)
 @given(ends=st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)).map(sorted).filter(lambda ends: ends[0] < ends[1]))
-def test_every_range_is_that_part_of_the_file(shop: Shop, trade: Bought, ends: list[int]) -> None:
-    assert b"".join(streamed(shop, trade, *ends)) == CONTENT[slice(*ends)]
+def test_every_range_is_that_part_of_the_file(shop: Shop, sold: Bought, ends: list[int]) -> None:
+    assert b"".join(streamed(shop, sold, *ends)) == CONTENT[slice(*ends)]
 
 
 def test_nothing_of_the_database_is_held_while_the_client_waits(shop: Shop, trade: Bought) -> None:
@@ -178,7 +187,6 @@ def expired(shop: Shop, trade: Bought, patch: pytest.MonkeyPatch) -> tuple[str, 
 def used_up(shop: Shop, trade: Bought, patch: pytest.MonkeyPatch) -> tuple[str, Actor]:
     patch.setattr(delivery, "MAX_RESPONSES", 1)
     token = delivery.issue_ticket(shop.buyer.actor, trade.lot_id).token
-    next(delivery.stream(delivery.open_delivery(shop.buyer.actor, token), 0, 10), None)
     list(delivery.stream(delivery.open_delivery(shop.buyer.actor, token), 0, 10))
     return token, shop.buyer.actor
 
@@ -249,7 +257,8 @@ def test_a_disputed_lot_is_frozen(shop: Shop, trade: Bought) -> None:
 
 
 @pytest.mark.rule("K-05")
-def test_a_restraint_stops_tickets_and_what_they_opened(shop: Shop, desk: Desk, trade: Bought, url: str) -> None:
+def test_a_restraint_stops_tickets_and_what_they_opened(shop: Shop, desk: Desk, trade: Bought) -> None:
+    url = ticket_url(shop, trade)
     restraint_id = restrained(trade.lot_id)
     with pytest.raises(Refused, match="suspended"):
         delivery.issue_ticket(shop.buyer.actor, trade.lot_id)
@@ -412,11 +421,18 @@ def test_what_damaged_goods_handed_out_was_right(shop: Shop, trade: Bought) -> N
 
 
 @pytest.mark.parametrize("at", [0, -1])
-def test_goods_broken_at_their_head_or_end_are_not_begun(shop: Shop, desk: Desk, trade: Bought, url: str, at: int) -> None:
+def test_goods_broken_at_their_head_or_end_are_not_begun(shop: Shop, desk: Desk, trade: Bought, at: int) -> None:
+    url = ticket_url(shop, trade)
     with damaged(shop, at if at == 0 else sealing.sealed_size(SIZE) - 1):
         answer = desk("GET", url, shop.buyer.actor, headers={"Range": "bytes=0-9"})
     assert (answer.status_code, answer.json["code"]) == (500, "goods_differ")
     assert ranges_of(trade) == []
+
+
+def test_goods_that_are_gone_are_not_begun(shop: Shop, trade: Bought) -> None:
+    with as_stored(shop, object_key="goods/gone"), pytest.raises(GoodsDiffer):
+        streamed(shop, trade)
+    refuse_acceptance(shop, trade, "goods_broken")
 
 
 @pytest.mark.rule("T-10")

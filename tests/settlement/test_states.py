@@ -101,7 +101,7 @@ def test_an_order_takes_only_the_edges_of_its_state(trade: Trade, state: str) ->
 
 def test_every_action_of_a_person_has_its_verb() -> None:
     people = {"buyer", "seller", "dispute_officer"}
-    assert {a for (_, a), edge in LOT.edges.items() if people & set(edge.by)} == set(LOT_VERBS)
+    assert {a for (_, a), edge in LOT.edges.items() if people & set(edge.by)} == set(LOT_VERBS) - {"pay"}
     assert {a for (_, a), edge in ORDER.edges.items() if people & set(edge.by)} == set(ORDER_VERBS)
     assert {s for (s, a), edge in LOT.edges.items() if "clock" in edge.by} | {"ruled"} == set(LAPSES)
 

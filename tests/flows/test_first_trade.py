@@ -1,0 +1,139 @@
+"""The first trade, as a person sees it: the command, a second run, its evidence checked offline."""
+
+import base64
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+COMMAND = [sys.executable, "-m", "wsgi"]
+
+
+@pytest.fixture(scope="module")
+def environ() -> Iterator[dict[str, str]]:
+    """A fresh home, a free port, and nothing of the caller's settings."""
+    home = Path(tempfile.mkdtemp(prefix="databourse-flow-"))
+    home.chmod(0o755)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "DATABOURSE", "STRIPE"))
+    }
+    yield {**kept, "DATABOURSE_HOME": str(home), "PORT": str(port), "SERVE": "0"}
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def lines(environ: dict[str, str]) -> list[str]:
+    """What the first run printed."""
+    return demo(environ)
+
+
+def demo(environ: dict[str, str]) -> list[str]:
+    done = subprocess.run([*COMMAND, "demo"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def verify(bag: Path, key: str, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, "verify", str(bag), "--key", key, *more], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_demonstration_ends_in_four_lines(lines: list[str]) -> None:
+    voucher, checkpoint, bag, verified = lines[-4:]
+    assert re.fullmatch(r"voucher V(-[0-9A-Z]{4}){4}", voucher)
+    _, size, root = checkpoint.split(" ")
+    assert int(size) > 100
+    assert len(base64.b64decode(root, validate=True)) == 32
+    assert Path(bag.removeprefix("bag ")).is_file()
+    assert verified == "verified yes"
+
+
+def test_every_step_of_the_trade_was_taken(lines: list[str]) -> None:
+    told = "\n".join(lines)
+    for step in (
+        "vetted",
+        "无条件开放",
+        "agreement of six items signed by both",
+        "27004 rows profiled",
+        "government-derived",
+        "a direct offer is refused: G-01",
+        "two reviewers",
+        "public notice ended",
+        "contract signed by both",
+        "signed webhook put the money in the hold",
+        "resumed for the remaining",
+        "the receipt is complete",
+        "transfer confirmed",
+        "the regulator found the trade",
+    ):
+        assert step in told
+
+
+def test_a_second_run_is_another_trade_in_the_same_log(lines: list[str], environ: dict[str, str]) -> None:
+    again = demo(environ)
+    assert again[-4] != lines[-4]
+    assert int(again[-3].split(" ")[1]) > int(lines[-3].split(" ")[1])
+
+
+def test_the_bag_is_refused_after_any_byte_is_changed(
+    lines: list[str], tmp_path: Path, environ: dict[str, str]
+) -> None:
+    bag = Path(lines[-2].removeprefix("bag "))
+    key = _key(environ)
+    assert verify(bag, key).returncode == 0
+    content = bag.read_bytes()
+    altered = tmp_path / "altered.zip"
+    for position in range(0, len(content), max(1, len(content) // 12)):
+        changed = bytearray(content)
+        changed[position] ^= 0x20
+        altered.write_bytes(changed)
+        done = verify(altered, key)
+        assert done.returncode in {1, 2}, position
+        assert done.stdout.strip() or done.stderr.strip()
+    altered.write_bytes(b"not a bag")
+    assert verify(altered, key).returncode == 2
+    other = "localhost/databourse+00000000+" + base64.b64encode(b"\x01" + bytes(32)).decode()
+    assert verify(bag, other).returncode != 0
+
+
+def test_the_bag_holds_the_documents_of_the_trade_and_nothing_private(lines: list[str]) -> None:
+    content = Path(lines[-2].removeprefix("bag ")).read_bytes()
+    for expected in ("order.completed", "lot.accepted", "voucher.issued", "本凭证不构成对数据合法性的担保"):
+        assert expected.encode() in content, expected
+    for private in ("@example.org", "经办人", "示范法定代表人", "+86 23"):
+        assert private.encode() not in content, private
+
+
+def test_verify_needs_neither_web_nor_database() -> None:
+    code = (
+        "import sys, wsgi\n"
+        "wsgi.main(['verify', 'nothing.zip', '--key', 'x'])\n"
+        "print([m for m in ('flask', 'sqlalchemy', 'psycopg', 'stripe') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def _key(environ: dict[str, str]) -> str:
+    """The log's public key, as ``databourse`` shows it."""
+    done = subprocess.run(
+        [*COMMAND, "log-key"],
+        cwd=ROOT,
+        env={**environ, "DATABOURSE_MODE": "demonstration"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()

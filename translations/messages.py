@@ -1,0 +1,208 @@
+"""What the interface says in English, gathered from the source, and the catalogue that translates it.
+
+Gathered are the messages and remedies of ``exchange.errors`` wherever one is raised, the messages of marshmallow
+validators, arguments of ``gettext``, and what templates mark. ``python -m translations.messages`` brings the catalogue
+up to date: new messages wait with an empty translation, those that nobody says any more leave.
+"""
+
+# ruff: noqa: INP001  (a folder of catalogues, with the script that keeps them)
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from babel.messages import Catalog, extract, pofile
+
+from exchange import errors
+from exchange.web import field_messages, problems
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("exchange", "provenance", "listings", "settlement")
+CATALOGUE = ROOT / "translations" / "zh" / "LC_MESSAGES" / "messages.po"
+
+#: Never shown: it says what is wrong with the program, to those who mend it.
+_INTERNAL = errors.InvariantBroken.__name__
+#: Calls whose argument at this place is a message.
+_PLACES = {name: 0 for name, kind in vars(errors).items() if isinstance(kind, type)} | {
+    "Refused": 1,
+    "ValidationError": 0,
+    "gettext": 0,
+}
+_WORDS = ("remedy",)
+
+
+@dataclass
+class Found:
+    """The messages, each with where it is said, and the places whose words cannot be known before they are said."""
+
+    messages: dict[str, list[str]] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+
+    def add(self, message: str, where: str) -> None:
+        """Note that ``message`` is said at ``where``."""
+        self.messages.setdefault(message, []).append(where)
+
+
+def gather() -> Found:
+    """Everything the interface may say."""
+    found = Found()
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if "sandbox" not in path.parts:  # another service's words
+                gather_module(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"), found)
+    for path in sorted((ROOT / "templates").rglob("*.html")):
+        with path.open("rb") as file:
+            said = extract.extract("jinja2.ext:babel_extract", file, options={"silent": "false"})
+            for line, message, *_ in said:
+                found.add(str(message), f"{path.relative_to(ROOT)}:{line}")
+    for answer in problems.HTTP_ERRORS.values():
+        for message in (answer.title, answer.detail):
+            found.add(message, "exchange/web/problems.py")
+    for message in field_messages.MESSAGES:
+        found.add(message, "exchange/web/field_messages.py")
+    return found
+
+
+def gather_module(path: str, source: str, found: Found) -> None:
+    """Add what one module says."""
+    tree = ast.parse(source)
+    module = _Module(tree)
+    for function, call in _calls(tree):
+        name = _name(call.func)
+        place = _PLACES.get(name)
+        if place is None or (len(call.args) > place and isinstance(call.args[place], ast.Starred)):
+            continue
+        said = [*call.args[place : place + 1], *(word.value for word in call.keywords if word.arg in _WORDS)]
+        for argument in said:
+            where = f"{path}:{call.lineno}"
+            texts = module.texts(argument, function)
+            if texts is None:
+                if name != "gettext":  # what the rim passes on was gathered where it began
+                    found.unknown.append(where)
+            elif name != _INTERNAL:
+                for text in texts:
+                    found.add(text, where)
+
+
+class _Module:
+    """Follows a message from where it is used to the literals it can be."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._constants = _assignments(tree.body)
+        self._calls = [call for _, call in _calls(tree)]
+
+    def texts(self, value: ast.expr, function: ast.FunctionDef | None) -> list[str] | None:
+        """The literals ``value`` can be; ``None`` when that is not plain to see."""
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            return [value.value]
+        if isinstance(value, ast.IfExp):
+            return self._all((value.body, value.orelse), function)
+        if isinstance(value, ast.Subscript) and isinstance(value.value, ast.Name):
+            table = self._constants.get(value.value.id, [None])[0]
+            return self._all(table.values, None) if isinstance(table, ast.Dict) else None
+        if isinstance(value, ast.Name) and function is not None:
+            return self._named(value.id, function)
+        return None
+
+    def _named(self, name: str, function: ast.FunctionDef) -> list[str] | None:
+        assigned = _assignments(function.body).get(name)
+        if assigned:
+            return self._all(assigned, function)
+        given = list(self._arguments(name, function))
+        return self._all(given, None) if given else None
+
+    def _arguments(self, name: str, function: ast.FunctionDef) -> Iterator[ast.expr]:
+        """What this module hands to the parameter ``name`` of its own helper ``function``."""
+        positional = [argument.arg for argument in function.args.args]
+        named = [*positional, *(argument.arg for argument in function.args.kwonlyargs)]
+        if name not in named or not function.name.startswith("_"):
+            return
+        for call in self._calls:
+            if _name(call.func) != function.name:
+                continue
+            position = positional.index(name) if name in positional else len(call.args)
+            yield from call.args[position : position + 1]
+            yield from (word.value for word in call.keywords if word.arg == name)
+
+    def _all(self, values: Iterable[ast.expr], function: ast.FunctionDef | None) -> list[str] | None:
+        found: list[str] = []
+        for value in values:
+            # A helper's argument may itself be chosen among literals in the function that calls it.
+            texts = self.texts(value, function or self._around(value))
+            if texts is None:
+                return None
+            found += texts
+        return found
+
+    def _around(self, value: ast.expr) -> ast.FunctionDef | None:
+        return _OWNERS.get(value)
+
+
+#: Expression to the function it stands in, for the calls gathered so far.
+_OWNERS: dict[ast.expr, ast.FunctionDef | None] = {}
+
+
+def _calls(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef | None, ast.Call]]:
+    """Every call, with the innermost function around it."""
+    waiting: list[tuple[ast.AST, ast.FunctionDef | None]] = [(tree, None)]
+    while waiting:
+        node, function = waiting.pop()
+        if isinstance(node, ast.Call):
+            for value in (*node.args, *(word.value for word in node.keywords)):
+                _OWNERS[value] = function
+            yield function, node
+        inner = node if isinstance(node, ast.FunctionDef) else function
+        waiting += [(child, inner) for child in ast.iter_child_nodes(node)]
+
+
+def _assignments(body: Iterable[ast.stmt]) -> dict[str, list[ast.expr]]:
+    """Name to everything assigned to it in ``body``, unpacked where both sides are tuples."""
+    found: dict[str, list[ast.expr]] = {}
+    for statement in body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+                found.setdefault(node.target.id, []).append(node.value)
+            if isinstance(node, ast.Assign):
+                for name, value in _pairs(node.targets[0], node.value):
+                    found.setdefault(name, []).append(value)
+    return found
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        for one, its in zip(target.elts, value.elts, strict=False):
+            yield from _pairs(one, its)
+    elif isinstance(target, ast.Name):
+        yield target.id, value
+
+
+def _name(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def read() -> Catalog:
+    """The catalogue as it stands."""
+    with CATALOGUE.open("rb") as file:
+        return pofile.read_po(file, locale="zh")
+
+
+def update() -> list[str]:
+    """Bring the catalogue's messages up to date; the ones without a translation."""
+    old, new = read(), Catalog(locale="zh", project="Databourse", fuzzy=False)
+    for message in gather().messages:
+        known = old.get(message)
+        new.add(message, known.string if known is not None else "")
+    new.revision_date = new.creation_date = old.creation_date
+    with CATALOGUE.open("wb") as file:
+        pofile.write_po(file, new, width=0, omit_header=False, sort_output=True)
+    return sorted(str(message.id) for message in new if message.id and not message.string)
+
+
+if __name__ == "__main__":
+    waiting = update()
+    sys.stdout.writelines(f"{message}\n" for message in waiting)
+    sys.exit(bool(waiting))

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from exchange.config import Config
     from exchange.jobs import Worker
     from exchange.lifecycle import Lifecycle
-    from exchange.postgres import Server
+    from exchange.postgres import Role, Server
     from exchange.processes import Supervisor
     from settlement.gateways.stripe_gateway import StripeGateway
     from settlement.sandbox.app import Sandbox
 
-ROLES = {"owner": "databourse_owner", "app": "databourse_app", "sequencer": "databourse_sequencer"}
+ROLES: "dict[str, Role]" = {"owner": "databourse_owner", "app": "databourse_app", "sequencer": "databourse_sequencer"}
 VARIABLES = {"owner": "DATABASE_URL_OWNER", "app": "DATABASE_URL", "sequencer": "DATABASE_URL_SEQUENCER"}
 
 

@@ -1,7 +1,7 @@
 """Appending to the journal and sealing it, against one-row inserts of the same bytes in the same run.
 
-Prints ``journal_append_1`` and ``journal_append_8`` (a business transaction with one entry, as a share of a plain one-row
-insert and commit) and ``journal_drain`` (leaves sequenced, as a share of COPY of the same rows).
+Prints ``journal_append_1`` and ``journal_append_8`` (a business transaction with one entry, as a share of a plain
+one-row insert and commit) and ``journal_drain`` (leaves sequenced, as a share of COPY of the same rows).
 """
 
 import statistics

@@ -9,7 +9,7 @@ up to date: new messages wait with an empty translation, those that nobody says 
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def gather_module(path: str, source: str, found: Found) -> None:
     """Add what one module says."""
     tree = ast.parse(source)
     module = _Module(tree)
-    for function, call in _calls(tree):
+    for call in module.calls:
         name = _name(call.func)
         place = _PLACES.get(name)
         if place is None or (len(call.args) > place and isinstance(call.args[place], ast.Starred)):
@@ -77,7 +77,7 @@ def gather_module(path: str, source: str, found: Found) -> None:
         said = [*call.args[place : place + 1], *(word.value for word in call.keywords if word.arg in _WORDS)]
         for argument in said:
             where = f"{path}:{call.lineno}"
-            texts = module.texts(argument, function)
+            texts = module.texts(argument)
             if texts is None:
                 if name != "gettext":  # what the rim passes on was gathered where it began
                     found.unknown.append(where)
@@ -90,71 +90,54 @@ class _Module:
     """Follows a message from where it is used to the literals it can be."""
 
     def __init__(self, tree: ast.Module) -> None:
+        self.calls: list[ast.Call] = []
         self._constants = _assignments(tree.body)
-        self._calls = [call for _, call in _calls(tree)]
+        self._around: dict[ast.AST, ast.FunctionDef | None] = {}
+        self._walk(tree, None)
 
-    def texts(self, value: ast.expr, function: ast.FunctionDef | None) -> list[str] | None:
+    def _walk(self, node: ast.AST, function: ast.FunctionDef | None) -> None:
+        self._around[node] = function
+        if isinstance(node, ast.Call):
+            self.calls.append(node)
+        inner = node if isinstance(node, ast.FunctionDef) else function
+        for child in ast.iter_child_nodes(node):
+            self._walk(child, inner)
+
+    def texts(self, value: ast.expr) -> list[str] | None:
         """The literals ``value`` can be; ``None`` when that is not plain to see."""
+        function = self._around[value]
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
             return [value.value]
         if isinstance(value, ast.IfExp):
-            return self._all((value.body, value.orelse), function)
+            return self._all([value.body, value.orelse])
         if isinstance(value, ast.Subscript) and isinstance(value.value, ast.Name):
-            table = self._constants.get(value.value.id, [None])[0]
-            return self._all(table.values, None) if isinstance(table, ast.Dict) else None
+            table = self._constants.get(value.value.id, [value])[0]
+            return self._all(table.values) if isinstance(table, ast.Dict) else None
         if isinstance(value, ast.Name) and function is not None:
-            return self._named(value.id, function)
+            local = _assignments(function.body).get(value.id)
+            return self._all(local or list(self._arguments(value.id, function)))
         return None
-
-    def _named(self, name: str, function: ast.FunctionDef) -> list[str] | None:
-        assigned = _assignments(function.body).get(name)
-        if assigned:
-            return self._all(assigned, function)
-        given = list(self._arguments(name, function))
-        return self._all(given, None) if given else None
 
     def _arguments(self, name: str, function: ast.FunctionDef) -> Iterator[ast.expr]:
         """What this module hands to the parameter ``name`` of its own helper ``function``."""
         positional = [argument.arg for argument in function.args.args]
-        named = [*positional, *(argument.arg for argument in function.args.kwonlyargs)]
-        if name not in named or not function.name.startswith("_"):
+        if not function.name.startswith("_") or name not in {*positional, *(a.arg for a in function.args.kwonlyargs)}:
             return
-        for call in self._calls:
-            if _name(call.func) != function.name:
-                continue
-            position = positional.index(name) if name in positional else len(call.args)
-            yield from call.args[position : position + 1]
-            yield from (word.value for word in call.keywords if word.arg == name)
+        for call in self.calls:
+            if _name(call.func) == function.name:
+                if name in positional:
+                    position = positional.index(name)
+                    yield from call.args[position : position + 1]
+                yield from (word.value for word in call.keywords if word.arg == name)
 
-    def _all(self, values: Iterable[ast.expr], function: ast.FunctionDef | None) -> list[str] | None:
+    def _all(self, values: Sequence[ast.expr]) -> list[str] | None:
         found: list[str] = []
         for value in values:
-            # A helper's argument may itself be chosen among literals in the function that calls it.
-            texts = self.texts(value, function or self._around(value))
+            texts = self.texts(value)
             if texts is None:
                 return None
             found += texts
-        return found
-
-    def _around(self, value: ast.expr) -> ast.FunctionDef | None:
-        return _OWNERS.get(value)
-
-
-#: Expression to the function it stands in, for the calls gathered so far.
-_OWNERS: dict[ast.expr, ast.FunctionDef | None] = {}
-
-
-def _calls(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef | None, ast.Call]]:
-    """Every call, with the innermost function around it."""
-    waiting: list[tuple[ast.AST, ast.FunctionDef | None]] = [(tree, None)]
-    while waiting:
-        node, function = waiting.pop()
-        if isinstance(node, ast.Call):
-            for value in (*node.args, *(word.value for word in node.keywords)):
-                _OWNERS[value] = function
-            yield function, node
-        inner = node if isinstance(node, ast.FunctionDef) else function
-        waiting += [(child, inner) for child in ast.iter_child_nodes(node)]
+        return found or None
 
 
 def _assignments(body: Iterable[ast.stmt]) -> dict[str, list[ast.expr]]:

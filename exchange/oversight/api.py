@@ -42,7 +42,6 @@ def story(query: dict[str, Any], subject: str) -> Any:
 @journal.response(200, {"type": "string", "format": "binary"}, content_type="application/zip")
 def bag(query: dict[str, Any], subject: str) -> Response:
     """The evidence bag of a subject: check it with ``databourse verify``."""
-
     file = inspection.bag(access.actor(), subject, purpose=query["purpose"])
     response = Response(iter(lambda: file.read(CHUNK_BYTES), b""), mimetype="application/zip")
     response.call_on_close(file.close)

@@ -1,6 +1,6 @@
 """The shared furniture of API v1: one OpenAPI document, strict schemas, common fields."""
 
-from typing import Any
+from typing import Any, cast
 
 from apispec.ext.marshmallow import MarshmallowPlugin, common
 from flask import Flask
@@ -84,7 +84,7 @@ class _Api(Api):  # type: ignore[misc]  # flask-smorest ships no types
 
 def _schema_name(schema: Any) -> str:
     """Rooms use the same words for their own schemas: the document names them by room, ``listings.TermsBody``."""
-    cls = common.resolve_schema_cls(schema)
+    cls = cast("type[Schema]", common.resolve_schema_cls(schema))
     room = cls.__module__.removeprefix("exchange.").removesuffix(".schemas").removesuffix("_schemas")
     return f"{room}.{cls.__name__}"
 

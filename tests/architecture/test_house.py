@@ -115,7 +115,7 @@ def test_no_money_column_holds_a_fraction() -> None:
 
 
 def test_the_environment_is_read_by_the_command_line_only() -> None:
-    """No module looks at the environment when it loads; below the roof only the parts that start processes do at all."""
+    """No module looks at the environment when it loads; below the roof only what starts processes looks at all."""
     allowed = {"wsgi.py", "exchange/postgres_account.py", "exchange/postgres_server.py", "exchange/processes.py"}
     found = [
         where

@@ -16,9 +16,11 @@ CATALOGUE = {
     " FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'alembic_version'",
     "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
     " WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version'",
-    "indexes": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'",
+    "indexes": "SELECT indexname, indexdef FROM pg_indexes"
+    " WHERE schemaname = 'public' AND tablename <> 'alembic_version'",
     "triggers": "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
-    "functions": "SELECT proname, pg_get_functiondef(oid), proacl::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+    "functions": "SELECT proname, pg_get_functiondef(oid), proacl::text FROM pg_proc"
+    " WHERE pronamespace = 'public'::regnamespace",
     "views": "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'",
     "grants": "SELECT grantee, table_name, privilege_type FROM information_schema.role_table_grants"
     " WHERE table_schema = 'public' AND table_name <> 'alembic_version'",

@@ -1,6 +1,6 @@
 """Scans that do what a taken-over parser would try. The sandbox tests register them by name; none may get anywhere."""
 
-# ruff: noqa: ARG001, S606 - a scan's signature is given; starting a program is what is tried
+# ruff: noqa: S606 - a scan's signature is given; starting a program is what is tried
 
 import mmap
 import os

@@ -44,10 +44,11 @@ def release(tx: Transaction, order: Order, lot: Lot) -> None:
         Refused: The lot is neither accepted nor finally decided (T-14), or something stands in the way (K-05).
     """
     gates.RELEASE.ask(tx, order, lot)
+    held = ledger.balance(tx.session, ledger.hold(lot.id))  # less than the price once a bank kept a part of it
     percent = WHOLE_PERCENT if lot.seller_share_percent is None else lot.seller_share_percent
-    share = lot.amount.share(percent, WHOLE_PERCENT)
+    share = held.share(percent, WHOLE_PERCENT)
     fee = order.fee_on(share)
-    net, rest = share - fee, lot.amount - share
+    net, rest = share - fee, held - share
     nothing = Money(0, lot.currency)
     postings = [
         *([ledger.release(lot.id, order.seller_org_id, net)] if nothing < net else []),

@@ -6,7 +6,7 @@ Standing is computed at the moment of asking. What was paid goes on although a p
 from sqlalchemy import select
 
 from exchange.db import Transaction
-from exchange.errors import Invalid, Refused
+from exchange.errors import Refused
 from exchange.gates import Step, gate
 from exchange.members import gates as member_gates
 from exchange.members.models import Membership
@@ -168,15 +168,3 @@ def hindrance(tx: Transaction, step: Step, order: Order, lot: Lot) -> Refused | 
     except Refused as found:
         return found
     return None
-
-
-def reasoned(text: str) -> str:
-    """``text`` without the space around it.
-
-    Raises:
-        Invalid: Nothing is said.
-    """
-    said = text.strip()
-    if not said:
-        raise Invalid("Say why.", code="reason_missing")
-    return said

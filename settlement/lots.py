@@ -8,7 +8,7 @@ from sqlalchemy import select
 from exchange.db import Transaction, verb
 from exchange.errors import Conflict, WrongState
 from exchange.lifecycle import CLOCK
-from settlement import deadlines, fulfilment, gates, money, parties
+from settlement import deadlines, fulfilment, gates, money, parties, statements
 from settlement.models import Lot
 from settlement.money_models import OPEN_STATES, PAYMENT, MoneyOp
 from settlement.states import BUYER, EXCHANGE, SELLER
@@ -120,8 +120,10 @@ def decline_lot(tx: Transaction, lot_id: str, *, reason: str) -> Lot:
         Invalid: No reason is given.
     """
     order, lot = parties.own_lot(tx, lot_id, SELLER, *parties.SIGNING)
-    lot.closing_reason = gates.reasoned(reason)
-    deadlines.advance(tx, lot, "decline", by=SELLER)
+    lot.__lifecycle__.edge(lot.state, "decline")
+    digests = statements.keep(tx, lot.id, by=SELLER, step="decline", words=reason)
+    lot.closing_reason = statements.cleaned(reason)
+    deadlines.advance(tx, lot, "decline", by=SELLER, digests=digests)
     fulfilment.give_back(tx, order, lot)
     return lot
 
@@ -196,9 +198,10 @@ def reject_lot(tx: Transaction, lot_id: str, *, reason: str) -> Lot:
     gates.in_time(tx, order, lot)
     if lot.redeliveries_left == 0:
         raise Conflict("This was delivered again already; accept or dispute it.", code="no_redelivery_left")
-    lot.closing_reason = gates.reasoned(reason)
+    digests = statements.keep(tx, lot.id, by=BUYER, step="reject", words=reason)
+    lot.closing_reason = statements.cleaned(reason)
     lot.redeliveries_left -= 1
-    deadlines.advance(tx, lot, "reject", by=BUYER, until=tx.now + deadlines.DELIVERY)
+    deadlines.advance(tx, lot, "reject", by=BUYER, until=tx.now + deadlines.DELIVERY, digests=digests)
     return lot
 
 

@@ -10,7 +10,7 @@ from exchange.errors import Conflict, Invalid
 from exchange.gates import Step
 from exchange.lifecycle import CLOCK
 from exchange.members.gates import not_own_case
-from settlement import deadlines, fulfilment, gates, parties
+from settlement import deadlines, fulfilment, gates, parties, statements
 from settlement.models import WHOLE_PERCENT, Lot
 from settlement.states import BUYER, OFFICER
 
@@ -43,8 +43,10 @@ def dispute_lot(tx: Transaction, lot_id: str, *, reason: str, evidence_digest: b
     gates.in_time(tx, order, lot)
     if evidence_digest is not None and len(evidence_digest) != DIGEST_BYTES:
         raise Invalid("A SHA-256 digest has 32 bytes.", code="invalid_digest")
-    lot.dispute_reason, lot.dispute_evidence = gates.reasoned(reason), evidence_digest
-    digests = {"evidence": evidence_digest} if evidence_digest else {}
+    digests = statements.keep(tx, lot.id, by=BUYER, step="dispute", words=reason)
+    if evidence_digest is not None:
+        digests["evidence"] = evidence_digest
+    lot.dispute_reason, lot.dispute_evidence = statements.cleaned(reason), evidence_digest
     deadlines.advance(tx, lot, "dispute", by=BUYER, digests=digests)
     return lot
 
@@ -95,13 +97,14 @@ def rule_dispute(tx: Transaction, lot_id: str, *, seller_share_percent: int, rea
         RULE.ask(tx, org_id)
     gates.another_officer(tx, order, lot)
     _check(seller_share_percent)
-    lot.closing_reason = gates.reasoned(reason)
+    digests = statements.keep(tx, lot.id, by=OFFICER, step="rule", words=reason)
+    lot.closing_reason = statements.cleaned(reason)
     lot.seller_share_percent, lot.ruled_by = seller_share_percent, tx.actor.person_id
     lot.rulings += 1
     last = lot.rulings >= LAST_RULING
     until = None if last else calendar.working_days_after(tx.session, tx.now, deadlines.OBJECTION_WORKING_DAYS).ends_at
     facts = {"seller_share_percent": seller_share_percent, "ruling": lot.rulings}
-    deadlines.advance(tx, lot, "rule", by=OFFICER, until=until, facts=facts)
+    deadlines.advance(tx, lot, "rule", by=OFFICER, until=until, facts=facts, digests=digests)
     if last:
         fulfilment.release(tx, order, lot)
     return lot
@@ -123,8 +126,9 @@ def object_to_ruling(tx: Transaction, lot_id: str, *, reason: str) -> Lot:
     if lot.deadline_at is None:
         raise Conflict("This decision is final.", code="ruling_final")
     gates.in_time(tx, order, lot)
-    lot.closing_reason = gates.reasoned(reason)
-    deadlines.advance(tx, lot, "object", by=side)
+    digests = statements.keep(tx, lot.id, by=side, step="object", words=reason)
+    lot.closing_reason = statements.cleaned(reason)
+    deadlines.advance(tx, lot, "object", by=side, digests=digests)
     return lot
 
 

@@ -104,11 +104,11 @@ def _moved(tx: Transaction, order: Order, lot: Lot, op: MoneyOp) -> None:
     if lot.state not in {"accepted", "ruled", "refunding"} or not fulfilment.all_paid(tx, lot):
         tx.record(lot.id, f"lot.{op.kind}_arrived", by=GATEWAY, facts=facts, links=[order.id, op.id])
         return
-    lot.settled_at = tx.now
     if lot.state == "refunding" or lot.seller_share_percent == 0:
         deadlines.advance(tx, lot, "confirm_refund", by=GATEWAY, facts=facts, links=[op.id])
         grants.revoke(tx, order.id, "refunded")
     else:
+        lot.settled_at = tx.now
         deadlines.advance(tx, lot, "confirm", by=GATEWAY, facts=facts, links=[op.id])
         fulfilment.acquired(tx, order, lot)
     fulfilment.follow(tx, order)
@@ -146,7 +146,6 @@ def _chargeback_lost(tx: Transaction, order: Order, lot: Lot, op: MoneyOp) -> No
     if not empty or (lot.state, "charge_back") not in lot.__lifecycle__.edges:
         tx.record(lot.id, "lot.chargeback_lost", by=GATEWAY, facts=facts, links=[order.id, op.id])
         return
-    lot.settled_at = tx.now
     deadlines.advance(tx, lot, "charge_back", by=GATEWAY, facts=facts, links=[op.id])
     grants.revoke(tx, order.id, "charged_back")
     fulfilment.follow(tx, order)

@@ -86,6 +86,7 @@ class Lot(Base, Stateful):
         clock_stopped_at: Since when the clock stands still behind a restraint, a suspension or a chargeback.
         redeliveries_left: How often the buyer may still reject.
         available_at: When the goods entered the buyer's reach (RULES T-09), last time.
+        closing_reason: Why it was rejected, declined, ruled or objected to, in the words used last.
         seller_share_percent: Who gets how much of a disputed amount, once settled or ruled.
         proposed_share_percent: What ``proposed_by`` (``buyer`` or ``seller``) proposes to settle at.
         ruled_by: The officer who ruled last; another one rules after an objection.

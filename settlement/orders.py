@@ -13,7 +13,7 @@ from exchange.members import signatures
 from listings import gates as listing_gates
 from listings.models import Offer, Version
 from provenance import routing
-from settlement import contracts, deadlines, gates, grants, parties
+from settlement import contracts, deadlines, gates, grants, parties, statements
 from settlement.models import Lot, Order
 from settlement.states import BUYER, EXCHANGE, LOT_ENDED, SELLER
 
@@ -117,8 +117,10 @@ def decline_order(tx: Transaction, order_id: str, *, reason: str) -> Order:
         Invalid: No reason is given.
     """
     order = _own(tx, order_id, SELLER)
-    order.closing_reason = gates.reasoned(reason)
-    tx.advance(order, "decline", by=SELLER, links=_about(order))
+    order.__lifecycle__.edge(order.state, "decline")
+    digests = statements.keep(tx, order.id, by=SELLER, step="decline", words=reason)
+    order.closing_reason = statements.cleaned(reason)
+    tx.advance(order, "decline", by=SELLER, links=_about(order), digests=digests)
     tx.undue("order.signing", order.id)
     return order
 
@@ -166,12 +168,13 @@ def terminate_order(tx: Transaction, order_id: str, *, reason: str) -> Order:
     """
     order, side = parties.locked_order(tx, order_id, *parties.SIGNING)
     order.__lifecycle__.edge(order.state, "terminate")
-    order.closing_reason = gates.reasoned(reason)
+    digests = statements.keep(tx, order.id, by=side, step="terminate", words=reason)
+    order.closing_reason = statements.cleaned(reason)
     lots = tx.all(select(Lot).where(Lot.order_id == order.id).order_by(Lot.number).with_for_update())
     if any(lot.state not in LOT_ENDED | {"due"} for lot in lots):
         raise Conflict("A lot of this order is paid and not settled yet.", code="lot_under_way")
     due = [lot for lot in lots if lot.state == "due"]
-    tx.advance(order, "terminate", by=side, links=[*_about(order), *(lot.id for lot in due)])
+    tx.advance(order, "terminate", by=side, links=[*_about(order), *(lot.id for lot in due)], digests=digests)
     for lot in due:
         deadlines.advance(tx, lot, "cancel", by=EXCHANGE)
     grants.revoke(tx, order.id, "terminated")

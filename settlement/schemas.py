@@ -10,9 +10,10 @@ from listings.schemas import Bilingual, PriceOut
 from provenance.purposes import PURPOSES
 from settlement.models import WHOLE_PERCENT
 from settlement.orders import DISPUTES, Request
+from settlement.statements import MAX_CHARACTERS
 from settlement.states import BUYER, SELLER
 
-_MAX_REASON, _MAX_PASSWORD, _MAX_URL = 2000, 256, 2000
+_MAX_PASSWORD, _MAX_URL = 256, 2000
 
 
 def _password() -> fields.String:
@@ -20,7 +21,7 @@ def _password() -> fields.String:
 
 
 def _reason() -> fields.String:
-    return fields.String(required=True, validate=validate.Length(1, _MAX_REASON))
+    return fields.String(required=True, validate=validate.Length(1, MAX_CHARACTERS))
 
 
 def _share() -> fields.Integer:

@@ -66,7 +66,7 @@ LOT = Lifecycle(
         ("refunding", "confirm_refund"): Edge("refunded", _GATEWAY, "lot.refunded"),
         **{
             (state, "charge_back"): Edge("refunded", _GATEWAY, "lot.charged_back")
-            for state in ("funded", "delivered", "disputed", "refunding")
+            for state in ("funded", "delivered", "disputed", "ruled", "refunding")
         },
     },
 )

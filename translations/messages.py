@@ -22,6 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("exchange", "provenance", "listings", "settlement")
 CATALOGUE = ROOT / "translations" / "zh" / "LC_MESSAGES" / "messages.po"
 
+_HEADER = "# What Databourse 数衡 says, in Chinese. Brought up to date by: python -m translations.messages"
+_MAKERS = dict.fromkeys(("copyright_holder", "msgid_bugs_address", "last_translator", "language_team"), "Databourse")
+
 #: Never shown: it says what is wrong with the program, to those who mend it.
 _INTERNAL = errors.InvariantBroken.__name__
 #: Calls whose argument at this place is a message.
@@ -175,13 +178,13 @@ def read() -> Catalog:
 
 def update() -> list[str]:
     """Bring the catalogue's messages up to date; the ones without a translation."""
-    old, new = read(), Catalog(locale="zh", project="Databourse", fuzzy=False)
+    old, new = read(), Catalog(locale="zh", header_comment=_HEADER, project="Databourse", version="1", **_MAKERS)
     for message in gather().messages:
         known = old.get(message)
         new.add(message, known.string if known is not None else "")
-    new.revision_date = new.creation_date = old.creation_date
+    new.revision_date = new.creation_date = old.creation_date  # the file changes only when a message does
     with CATALOGUE.open("wb") as file:
-        pofile.write_po(file, new, width=0, omit_header=False, sort_output=True)
+        pofile.write_po(file, new, width=0, sort_output=True)
     return sorted(str(message.id) for message in new if message.id and not message.string)
 
 

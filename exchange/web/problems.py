@@ -100,7 +100,8 @@ def problem(error: errors.ExchangeError) -> tuple[dict[str, Any], HTTPStatus]:
 
 
 def _filled(template: str, error: errors.ExchangeError) -> str:
-    return gettext(template) % error.params if error.params else gettext(template)
+    words: str = gettext(template)
+    return words % error.params if error.params else words
 
 
 def _bare(status: HTTPStatus, code: str, detail: str) -> dict[str, Any]:

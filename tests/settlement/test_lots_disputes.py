@@ -4,11 +4,14 @@ from datetime import timedelta
 
 import pytest
 from people import staff
+from sqlalchemy import select
 from trades import Trade, entries, found, money_of, ops_of
 
 from exchange.actors import Actor
-from exchange.db import advance_clock
+from exchange.db import advance_clock, read
+from exchange.documents import Document
 from exchange.errors import Conflict, Forbidden, Invalid, Refused
+from exchange.journal import canonical
 from settlement import lots_disputes, queries
 from settlement.models import Lot, Order
 
@@ -115,3 +118,19 @@ def test_who_may_rule_and_how(trade: Trade) -> None:
     with pytest.raises(Refused) as caught:
         rule(member, lot, 100)
     assert caught.value.code == "own_case"
+
+
+def test_what_was_said_at_each_step_is_kept_word_for_word(trade: Trade) -> None:
+    lot = trade.ruled()
+    lots_disputes.object_to_ruling(trade.seller.actor, lot.id, reason=" all rows are there ")
+    with read() as session:
+        kept = select(Document.content).where(Document.subject == lot.id, Document.kind == "statement")
+        said = [canonical.loads(content) for content in session.scalars(kept.order_by(Document.created_at))]
+    assert {(one["by"], one["step"], one["words"]) for one in said} == {
+        ("buyer", "dispute", "half the rows"),
+        ("dispute_officer", "rule", "half is there"),
+        ("seller", "object", "all rows are there"),
+    }
+    with pytest.raises(Invalid) as caught:
+        lots_disputes.rule_dispute(staff(trade, "dispute_officer"), lot.id, seller_share_percent=1, reason="x" * 2001)
+    assert caught.value.code == "reason_too_long"

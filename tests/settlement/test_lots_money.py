@@ -180,3 +180,26 @@ def test_a_movement_that_failed_is_ordered_again_by_an_officer(trade: Trade) -> 
     trade.work()
     assert found(Lot, lot.id).state == "settled"
     assert found(MoneyOp, transfer.id).state == "failed"
+
+
+def test_a_bank_that_keeps_a_part_leaves_the_rest_to_be_divided(trade: Trade) -> None:
+    lot = trade.received(trade.delivered())
+    part = Money(20_000, "HKD")
+    with read() as session:
+        payment = money.ops_of(session, lot.id)[0]
+    for state in (SENT, CONFIRMED):
+        money.settle_chargeback(GATEWAY, payment.id, dispute_id="dp_1", amount=part, state=state)
+    assert (found(Lot, lot.id).state, entries(lot.id)[-1]) == ("delivered", "lot.chargeback_lost")
+    lots.accept_lot(trade.buyer.actor, lot.id)
+    trade.work()
+    assert found(Lot, lot.id).state == "settled"
+    assert money_of(lot) == {"funded": PRICE, "released": 97_000, "fee": 3_000, "refunded": 20_000}
+
+
+def test_a_chargeback_overtakes_a_ruling(trade: Trade) -> None:
+    lot = trade.ruled()
+    charge_back(trade, lot, SENT)
+    trade.later(days=20)
+    assert found(Lot, lot.id).state == "ruled"
+    charge_back(trade, lot, CONFIRMED)
+    assert found(Lot, lot.id).state == "refunded"

@@ -8,8 +8,9 @@ HOME_FOLDER := $(if $(DATABOURSE_HOME),$(DATABOURSE_HOME),var)
 demo: .venv/running
 	$(BIN)/databourse demo
 
+# To try it out; an operator sets DATABOURSE_MODE=production and the secrets (README, configuration).
 run: .venv/running
-	$(BIN)/databourse run
+	DATABOURSE_MODE=$${DATABOURSE_MODE:-development} $(BIN)/databourse run
 
 test: .venv/testing browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)

@@ -259,6 +259,9 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
     except (ConfigError, PostgresUnavailable) as refusal:
         print(f"databourse: {refusal}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return status
 
 
@@ -310,10 +313,14 @@ def _init(options: argparse.Namespace) -> int:
     from exchange.errors import ExchangeError
     from exchange.members.staff import create_operator
 
-    if options.password_file:
-        password = Path(options.password_file).read_text(encoding="utf-8").rstrip("\n")
-    else:
-        password = getpass.getpass("Password of the administrator: ")
+    try:
+        if options.password_file:
+            password = Path(options.password_file).read_text(encoding="utf-8").rstrip("\n")
+        else:
+            password = getpass.getpass("Password of the administrator: ")
+    except (OSError, EOFError) as failure:
+        print(f"databourse: no password: {failure}", file=sys.stderr)
+        return 2
     with house(_config()) as opened:
         prepare(opened)
         try:

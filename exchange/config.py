@@ -115,7 +115,10 @@ class Config:
 def _require_fit(given: Mapping[str, str]) -> None:
     missing = [variable for name, variable in _SECRETS.items() if name not in given]
     if missing:
-        raise ConfigError(f"production needs {', '.join(missing)}; make one with: openssl rand -base64 32")
+        raise ConfigError(
+            f"production needs {', '.join(missing)}; make one with: openssl rand -base64 32"
+            " (to try the software out instead, set DATABOURSE_MODE=development)"
+        )
     for name, text in given.items():
         if text.lower() in _DEFAULTS or len(text) < _SHORTEST or len(set(text)) < _DIFFERENT:
             raise ConfigError(f"{_SECRETS[name]} is a default or too simple; make one with: openssl rand -base64 32")

@@ -1,11 +1,14 @@
 """The shared furniture of API v1: one OpenAPI document, strict schemas, common fields."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from apispec.ext.marshmallow import MarshmallowPlugin, common
-from flask import Flask
+from flask import Flask, Request
 from flask_smorest import Api, Blueprint
 from marshmallow import RAISE, Schema, fields, validate
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from exchange.money import EXPONENTS
 from exchange.web import access
@@ -54,9 +57,52 @@ class PageQuery(Body):
     limit = fields.Integer(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT))
 
 
+class _Parser(FlaskParser):
+    """Reads JSON bodies and nothing in their place, and lets no text through that no table could hold."""
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The body as Python values.
+
+        Raises:
+            UnsupportedMediaType: There is a body that is not called JSON.
+            BadRequest: It is not JSON, or nested or numbered beyond reason, or holds text that is no Unicode text.
+        """
+        if not req.is_json and req.get_data():
+            raise UnsupportedMediaType
+        try:
+            found = super().load_json(req, schema)
+            storable = _is_storable(found)
+        except (RecursionError, ValueError) as fault:  # ValueError: a number of thousands of digits
+            raise BadRequest from fault
+        if not storable:
+            raise BadRequest
+        return found
+
+
+def _is_storable(found: Any) -> bool:
+    """Whether PostgreSQL can hold every text in a JSON value: no NUL, no half of a surrogate pair."""
+    if isinstance(found, str):
+        return _is_text(found)
+    below: Iterable[Any] = ()
+    if isinstance(found, dict):
+        below = (*found, *found.values())
+    elif isinstance(found, list):
+        below = found
+    return all(map(_is_storable, below))
+
+
+def _is_text(text: str) -> bool:
+    """Whether ``text`` is Unicode text without NUL."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+class _Blueprint(Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
+    ARGUMENTS_PARSER = _Parser()
+
+
 def blueprint(name: str, module: str, description: str) -> Blueprint:
     """A blueprint of API v1 below ``/api/v1/<name>``."""
-    return Blueprint(f"api_{name}", module, url_prefix=f"{PREFIX}/{name}", description=description)
+    return _Blueprint(f"api_{name}", module, url_prefix=f"{PREFIX}/{name}", description=description)
 
 
 class Problem(Schema):

@@ -3,7 +3,7 @@
 import secrets
 from pathlib import Path
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, abort, g, request
 from flask_wtf.csrf import CSRFProtect
 
 from exchange.web import access, languages, problems
@@ -35,13 +35,13 @@ def make_app(*, secret_key: str, base_url: str, load_actor: access.ActorLoader) 
         SESSION_COOKIE_SECURE=base_url.startswith("https://"),
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
-        BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "translations"),
         PROPAGATE_EXCEPTIONS=False,
     )
     csrf.init_app(app)
     languages.init_app(app)
     problems.init_app(app)
     app.before_request(_name_request)
+    app.before_request(_refuse_nul)
     access.init_app(app, load_actor)
     app.after_request(_add_headers)
     return app
@@ -49,6 +49,12 @@ def make_app(*, secret_key: str, base_url: str, load_actor: access.ActorLoader) 
 
 def _name_request() -> None:
     g.request_id = secrets.token_hex(8)
+
+
+def _refuse_nul() -> None:
+    """No address of ours has a NUL in it, and no table could hold one."""
+    if "\0" in request.path or any("\0" in value for values in request.args.lists() for value in values[1]):
+        abort(400)
 
 
 def _add_headers(response: Response) -> Response:

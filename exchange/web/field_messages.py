@@ -52,8 +52,8 @@ def translated(found: Any) -> Any:
 def _translated(message: str) -> str:
     for template, pattern in _patterns():
         if match := pattern.fullmatch(message):
-            return gettext(template) % match.groupdict()
-    return gettext(message)
+            return str(gettext(template)) % match.groupdict()
+    return str(gettext(message))
 
 
 @cache

@@ -1,10 +1,10 @@
 """Keyset paging: a list is read from an index, a page at a time, without counting or skipping."""
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, tuple_
@@ -14,6 +14,7 @@ from exchange.errors import Invalid
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
+_BIGINT_BITS = 63
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ def page(
         Invalid: The cursor is not one of ours.
     """
     if cursor is not None:
-        statement = statement.where(tuple_(*keys) < tuple_(*_decode(cursor, len(keys))))
+        statement = statement.where(tuple_(*keys) < tuple_(*_decode(cursor, keys)))
     limit = max(1, min(limit, MAX_LIMIT))
     rows = session.execute(statement.order_by(*(key.desc() for key in keys)).limit(limit + 1)).all()
     following = _encode(rows[limit - 1][: len(keys)]) if len(rows) > limit else None
@@ -54,11 +55,28 @@ def _encode(values: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(list(values), default=str).encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str, width: int) -> list[Any]:
+def _decode(cursor: str, keys: Sequence[InstrumentedAttribute[Any]]) -> list[Any]:
+    """The values of a cursor, each as its column holds it. Cursors are not secret and not signed: they only point."""
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error):
-        values = None
-    if not isinstance(values, list) or len(values) != width or not all(isinstance(v, str | int) for v in values):
-        raise Invalid("This page cursor is not valid.", code="invalid_cursor")
-    return values
+        if isinstance(values, list):
+            return [_value(value, key) for value, key in zip(values, keys, strict=True)]
+    except (ValueError, TypeError, RecursionError):  # not base64, not JSON, not as many, not of the column's kind
+        pass
+    raise Invalid("This page cursor is not valid.", code="invalid_cursor")
+
+
+def _value(value: Any, key: InstrumentedAttribute[Any]) -> Any:
+    kind = key.type.python_type
+    if kind is datetime:
+        instant = datetime.fromisoformat(value)
+        if instant.tzinfo is None:
+            raise ValueError("an instant without its offset")
+        return instant
+    if type(value) is not kind or (kind is int and value.bit_length() > _BIGINT_BITS) or value == "":
+        raise ValueError("not what the column holds")
+    if kind is str:
+        value.encode()
+        if "\0" in value:
+            raise ValueError("no text that a table could hold")
+    return value

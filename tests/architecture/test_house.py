@@ -211,3 +211,8 @@ def _resolves(dotted: str) -> bool:
             found = getattr(found, name, None)
         return found is not None
     return False
+
+
+def test_the_drawn_life_cycles_are_current(capsys: pytest.CaptureFixture[str]) -> None:
+    assert wsgi.main(["lifecycle", "draw"]) == 0
+    assert capsys.readouterr().out.strip() in (ROOT / "docs" / "life-cycles.md").read_text(encoding="utf-8")

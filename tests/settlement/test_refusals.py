@@ -10,11 +10,11 @@ from trades import OVERSEER, VISA, Trade, end_of_approval, entries, found, lot_o
 
 from exchange.actors import Actor
 from exchange.db import advance_clock, transaction
-from exchange.errors import Refused
+from exchange.errors import Forbidden, Refused
 from exchange.members import vetting
 from exchange.members.models import Membership
 from exchange.oversight import restraints
-from settlement import lots, orders
+from settlement import fulfilment, lots, orders, parties
 from settlement.models import Lot
 
 
@@ -172,3 +172,23 @@ def test_time_to_pay_that_is_over_is_over(trade: Trade) -> None:
     with pytest.raises(Refused) as caught:
         lots.pay_lot(trade.buyer.actor, lot.id, request={"payment_method": VISA})
     assert (caught.value.rule_id, caught.value.code) == ("T-01", "deadline_passed")
+
+
+@pytest.mark.rule("T-14")
+@pytest.mark.parametrize("state", ["funded", "delivered", "disputed", "ruled", "refunding"])
+def test_nothing_is_released_before_acceptance_or_a_final_decision(trade: Trade, state: str) -> None:
+    made: Lot = getattr(trade, state)()
+    before = money_of(made)
+    with pytest.raises(Refused) as caught, transaction(Actor.clock()) as tx:
+        order, lot = parties.locked_lot(tx, made.id)
+        fulfilment.release(tx, order, lot)
+    assert (caught.value.rule_id, caught.value.code) == ("T-14", "not_releasable")
+    assert money_of(made) == before
+
+
+def test_finance_pays_and_does_not_sign(trade: Trade) -> None:
+    finance = replace(trade.buyer.actor, roles=frozenset({"finance"}))
+    lot = trade.due()
+    with pytest.raises(Forbidden):
+        lots.cancel_lot(finance, lot.id)
+    assert lots.pay_lot(finance, lot.id, request={"payment_method": VISA}).state == "planned"

@@ -64,6 +64,7 @@ def lifecycles() -> "list[Lifecycle]":
 def create_app(opened: "House") -> "Flask":
     """The web application over an open house."""
     from werkzeug.middleware.dispatcher import DispatcherMiddleware
+    from werkzeug.middleware.proxy_fix import ProxyFix
 
     import exchange.members.api
     import exchange.oversight.api
@@ -89,6 +90,9 @@ def create_app(opened: "House") -> "Flask":
     for blueprint in (*blueprints, hooks.hooks):
         csrf.exempt(blueprint)  # bearer tokens and signatures are never sent by a browser on its own
     app.extensions[hooks.GATEWAY_EXTENSION] = opened.gateway
+    if config.proxies:
+        hops = config.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     if opened.sandbox is not None:
         mount = {"/sandbox": opened.sandbox.hosted_pages}
         app.wsgi_app = DispatcherMiddleware(app.wsgi_app, mount)  # type: ignore[method-assign, arg-type]

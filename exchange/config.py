@@ -49,6 +49,7 @@ class Config:
         base_url: Where people reach the site, without a trailing slash.
         store_url: Where goods lie: ``file:///…`` or ``s3://bucket/prefix``.
         databases: Role to URL; empty when the embedded database is used.
+        proxies: How many proxies in front add to ``X-Forwarded-For``; limits per origin count what they say.
         stripe_key: A Stripe secret key; one that begins with ``sk_test_sandbox`` opens the built-in sandbox.
     """
 
@@ -67,6 +68,7 @@ class Config:
     smtp_url: str = field(default="", repr=False)
     host: str = "127.0.0.1"
     port: int = 8000
+    proxies: int = 0
 
     @classmethod
     def load(cls, environ: Mapping[str, str], **overrides: object) -> Self:
@@ -96,7 +98,8 @@ class Config:
             "store_options": _options(environ),
             "databases": databases,
             "smtp_url": environ.get("DATABOURSE_SMTP", ""),
-            "port": int(environ.get("PORT", "8000")),
+            "port": _number(environ, "PORT", 8000),
+            "proxies": _number(environ, "DATABOURSE_PROXIES", 0),
             **{name: _key(name, text) if name in _KEYS else text for name, text in given.items()},
         }
         return cls(**{**values, **overrides})  # type: ignore[arg-type]  # each value is typed where it is read
@@ -151,6 +154,13 @@ def _kept_secrets(home: Path) -> dict[str, str]:
     with os.fdopen(descriptor, "w") as file:
         json.dump(fresh, file)
     return fresh
+
+
+def _number(environ: Mapping[str, str], variable: str, default: int) -> int:
+    text = environ.get(variable, str(default))
+    if not (text.isascii() and text.isdigit()):
+        raise ConfigError(f"{variable} is a whole number")
+    return int(text)
 
 
 def _options(environ: Mapping[str, str]) -> dict[str, str]:

@@ -84,6 +84,13 @@ def test_an_unknown_mode_is_refused(fit: dict[str, str]) -> None:
         Config.load(fit)
 
 
+@pytest.mark.parametrize("value", ["x", "-1", "１", "1.5"])
+def test_numbers_are_whole(fit: dict[str, str], value: str) -> None:
+    fit["DATABOURSE_PROXIES"] = value
+    with pytest.raises(ConfigError, match="DATABOURSE_PROXIES"):
+        Config.load(fit)
+
+
 def test_a_demonstration_makes_its_secrets_once_and_keeps_them_private(tmp_path: Path) -> None:
     environ = {"DATABOURSE_HOME": str(tmp_path / "home")}
     first = Config.load(environ, mode="demonstration")

@@ -181,7 +181,7 @@ def test_reviewers_see_what_is_signed_and_no_drafts(seller: Party, db: object) -
 def test_a_regulators_look_is_recorded_apart(seller: Party, db: object) -> None:
     signed = origins.signed(seller, content())
     officer = people.regulator(db)
-    with pytest.raises(Invalid):
+    with pytest.raises(Refused):
         queries.declaration(officer, signed.id)
     before = len(told(signed.id))
     assert queries.declaration(officer, signed.id, purpose="例行检查")["id"] == signed.id

@@ -7,10 +7,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
 import requests
 
+import wsgi
 from demonstration import people, trade
 from demonstration.client import Unexpected
 from demonstration.people import Administrator
@@ -25,16 +25,16 @@ DATA = Path(__file__).resolve().parent.parent / "demo_data"
 START_SECONDS = 60.0
 
 
-def main(roof: ModuleType) -> int:
+def main() -> int:
     """Run the demonstration; the exit status. ``SERVE=0`` ends it after the trade, ``PORT`` says where it serves."""
     started = time.monotonic()
     stop = stop_on_signals()
     port = os.environ.get("PORT", "8000")
     config = Config.load({**os.environ, "DATABOURSE_URL": f"http://127.0.0.1:{port}"}, mode="demonstration")
-    with roof.house(config) as house:
-        roof.prepare(house)
+    with wsgi.house(config) as house:
+        wsgi.prepare(house)
         administrator = _administrator(config)
-        with roof.processes(house) as supervisor:
+        with wsgi.processes(house) as supervisor:
             try:
                 _await_health(config.base_url)
                 result = trade.carry_out(config.base_url, administrator, DATA, config.home / "bags", _say(started))

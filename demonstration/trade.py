@@ -303,8 +303,9 @@ def _receive(buyer: Person, lot: str, original: Path, out: Path, say: Say) -> No
 def _settle(buyer: Person, order: str, lot: str, say: Say) -> str:
     buyer.post(f"/lots/{lot}/accept")
     buyer.wait_for_state(f"/orders/{order}", "completed")
-    found = buyer.get(f"/lots/{lot}")
-    say(f"accepted; released, fee taken, transfer confirmed: {found['money']}")
+    money = buyer.get(f"/lots/{lot}")["money"]
+    parts = ", ".join(f"{name} {money[name]['amount']}" for name in ("funded", "released", "fee", "held"))
+    say(f"accepted; released, fee taken, transfer confirmed ({money['funded']['currency']}: {parts})")
     vouchers = buyer.get("/vouchers", side="buyer")["items"]
     number: str = next(voucher["number"] for voucher in vouchers if voucher["order_id"] == order)
     checked = Person(buyer.base_url).get(f"/vouchers/{number}")

@@ -102,7 +102,7 @@ def stop_on_signals() -> threading.Event:
 
 def command(*words: str) -> list[str]:
     """The argument list that runs another ``databourse`` command with this interpreter."""
-    return [sys.executable, "-m", "wsgi", *words]
+    return [sys.executable, "-m", "command", *words]
 
 
 def end_with_parent() -> None:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("exchange", "provenance", "listings", "settlement")
+#: What stands above the rooms: the roof, and the command line on top of it.
+ROOF = ("wsgi.py", "command.py")
 
 
 @cache
 def trees() -> dict[str, ast.Module]:
-    """Path relative to the root, to its tree, for every module of the four rooms and the roof."""
+    """Path relative to the root, to its tree, for every module of the four rooms and what stands above them."""
     paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-    return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in [*paths, ROOT / "wsgi.py"]}
+    return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in [*paths, *map(ROOT.joinpath, ROOF)]}
 
 
 def nodes(kind: type[ast.AST], prefix: str = "") -> Iterator[tuple[str, ast.AST]]:

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from architecture.source import ROOT, imports, nodes, trees
+from architecture.source import ROOF, ROOT, imports, nodes, trees
 
+import command
 import wsgi
 from exchange import gates, rules
 from exchange.orm import Base, Bookkeeping, Journalled
@@ -31,7 +32,7 @@ def test_the_import_contracts_hold() -> None:
 
 def test_nothing_imports_the_roof() -> None:
     offenders = [
-        path for path in trees() if path != "wsgi.py" and any(m.split(".")[0] == "wsgi" for m in imports(path))
+        path for path in trees() if path not in ROOF and any(f"{m.split('.')[0]}.py" in ROOF for m in imports(path))
     ]
     assert offenders == []
 
@@ -116,7 +117,7 @@ def test_no_money_column_holds_a_fraction() -> None:
 
 def test_the_environment_is_read_by_the_command_line_only() -> None:
     """No module looks at the environment when it loads; below the roof only what starts processes looks at all."""
-    allowed = {"wsgi.py", "exchange/postgres_account.py", "exchange/postgres_server.py", "exchange/processes.py"}
+    allowed = {*ROOF, "exchange/postgres_account.py", "exchange/postgres_server.py", "exchange/processes.py"}
     found = [
         where
         for where, node in nodes(ast.Attribute)
@@ -214,5 +215,5 @@ def _resolves(dotted: str) -> bool:
 
 
 def test_the_drawn_life_cycles_are_current(capsys: pytest.CaptureFixture[str]) -> None:
-    assert wsgi.main(["lifecycle", "draw"]) == 0
+    assert command.main(["lifecycle", "draw"]) == 0
     assert capsys.readouterr().out.strip() in (ROOT / "docs" / "life-cycles.md").read_text(encoding="utf-8")

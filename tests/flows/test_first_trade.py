@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COMMAND = [sys.executable, "-m", "wsgi"]
+COMMAND = [sys.executable, "-m", "command"]
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +118,8 @@ def test_the_bag_holds_the_documents_of_the_trade_and_nothing_private(lines: lis
 
 def test_verify_needs_neither_web_nor_database() -> None:
     code = (
-        "import sys, wsgi\n"
-        "wsgi.main(['verify', 'nothing.zip', '--key', 'x'])\n"
+        "import sys, command\n"
+        "command.main(['verify', 'nothing.zip', '--key', 'x'])\n"
         "print([m for m in ('flask', 'sqlalchemy', 'psycopg', 'stripe') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -178,7 +178,10 @@ def read() -> Catalog:
 
 def update() -> list[str]:
     """Bring the catalogue's messages up to date; the ones without a translation."""
-    old, new = read(), Catalog(locale="zh", header_comment=_HEADER, project="Databourse", version="1", **_MAKERS)
+    old, new = (
+        read(),
+        Catalog(locale="zh", header_comment=_HEADER, project="Databourse", version="1", fuzzy=False, **_MAKERS),
+    )
     for message in gather().messages:
         known = old.get(message)
         new.add(message, known.string if known is not None else "")

@@ -5,6 +5,7 @@ whether *this* subject is the caller's business is decided by the operation.
 """
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -12,13 +13,16 @@ from typing import Any, TypeVar
 from flask import Flask, current_app, g, request
 
 from exchange.actors import MEMBER_ROLES, REGULATOR, STAFF_ROLES, Actor
-from exchange.errors import Forbidden, InvariantBroken, NotSignedIn
+from exchange.errors import Forbidden, Invalid, InvariantBroken, NotSignedIn
 
 View = TypeVar("View", bound=Callable[..., Any])
 #: Finds the actor behind a bearer token or session cookie; ``None`` when it is unknown, expired or revoked.
 ActorLoader = Callable[[str], Actor | None]
 
 COOKIE = "databourse_session"
+#: What reads and changes nothing: repeating it needs no key.
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _VISITOR = Actor(None, None, frozenset({"visitor"}))
 
 
@@ -72,13 +76,28 @@ def anyone_of(*roles: str) -> Callable[[View], View]:
 
 
 def actor() -> Actor:
-    """Who is calling, with the idempotency key that came with the request; a visitor when nobody is signed in."""
+    """Who is calling, with the idempotency key that came with the request; a visitor when nobody is signed in.
+
+    Raises:
+        Invalid: The key is empty, longer than 255 characters, or not of visible ASCII characters.
+    """
     if "actor" not in g:
         token = _token()
         found = current_app.extensions["load_actor"](token) if token else None
         g.actor = found or _VISITOR
     caller: Actor = g.actor
-    return caller.with_key(request.headers.get("Idempotency-Key"))
+    return caller.with_key(_request_key())
+
+
+def _request_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None or request.method in _READING:
+        return None
+    if _KEY.fullmatch(key) is None:
+        raise Invalid(
+            "An idempotency key has 1 to 255 visible characters without spaces.", code="invalid_idempotency_key"
+        )
+    return key
 
 
 def _token() -> str | None:

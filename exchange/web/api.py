@@ -1,6 +1,6 @@
 """The shared furniture of API v1: one OpenAPI document, strict schemas, common fields."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from apispec.ext.marshmallow import MarshmallowPlugin, common
@@ -10,6 +10,7 @@ from marshmallow import RAISE, Schema, fields, validate
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
+from exchange.errors import InvariantBroken
 from exchange.money import EXPONENTS
 from exchange.web import access
 from exchange.web.paging import DEFAULT_LIMIT, MAX_LIMIT
@@ -97,12 +98,30 @@ def _is_text(text: str) -> bool:
 
 
 class _Blueprint(Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
+    """The library's blueprint with our parser; the document names each operation and says which need no token."""
+
     ARGUMENTS_PARSER = _Parser()
 
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Callable[..., Any] | None = None, **options: Any
+    ) -> None:
+        """Register a guarded view.
 
-def blueprint(name: str, module: str, description: str) -> Blueprint:
-    """A blueprint of API v1 below ``/api/v1/<name>``."""
-    return _Blueprint(f"api_{name}", module, url_prefix=f"{PREFIX}/{name}", description=description)
+        Raises:
+            InvariantBroken: The view has no guard.
+        """
+        guard = access.guard_of(view_func) if view_func is not None else None
+        if view_func is None or guard is None:
+            raise InvariantBroken("the route %(rule)s has no guard", rule=rule)
+        known: dict[str, Any] = {"operationId": f"{self.name.removeprefix('api_')}.{view_func.__name__}"}
+        if guard.kind == "public":
+            known["security"] = []
+        super().add_url_rule(rule, endpoint, self.doc(**known)(view_func), **options)
+
+
+def blueprint(name: str, module: str, description: str, *, below: str | None = None) -> Blueprint:
+    """A blueprint of API v1 below ``/api/v1/<name>``, or below another one's path."""
+    return _Blueprint(f"api_{name}", module, url_prefix=f"{PREFIX}/{below or name}", description=description)
 
 
 class Problem(Schema):

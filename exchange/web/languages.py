@@ -10,13 +10,14 @@ from pathlib import Path
 
 from babel.messages import mofile, pofile
 from babel.support import NullTranslations, Translations
-from flask import Flask, request
+from flask import Flask, Response, request
 from flask_babel import Babel, Domain, get_locale
 
 from exchange.citations import Lang
 
 LANGUAGES: tuple[Lang, ...] = ("zh", "en")
 COOKIE = "databourse_language"
+COOKIE_SECONDS = 365 * 24 * 3600
 CATALOGUES = Path(__file__).resolve().parent.parent.parent / "translations"
 
 
@@ -32,6 +33,7 @@ def init_app(app: Flask) -> None:
     babel = Babel(app, default_locale="zh", default_timezone="Asia/Shanghai", locale_selector=_choose)
     babel.domain_instance = _Catalogues()
     app.jinja_env.globals["language"] = language
+    app.after_request(_remember)
 
 
 def language() -> Lang:
@@ -50,6 +52,16 @@ def translations(lang: Lang) -> NullTranslations:
         mofile.write_mo(compiled, pofile.read_po(file, locale=lang))
     compiled.seek(0)
     return Translations(compiled)
+
+
+def _remember(response: Response) -> Response:
+    """Keep to the language that a reader chose on a page."""
+    wish = request.args.get("lang")
+    if wish in LANGUAGES and response.mimetype == "text/html":
+        response.set_cookie(
+            COOKIE, wish, max_age=COOKIE_SECONDS, httponly=True, samesite="Lax", secure=request.is_secure
+        )
+    return response
 
 
 def _choose() -> str:

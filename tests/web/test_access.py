@@ -3,11 +3,14 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import people
 import pyotp
 import pytest
+from conftest import Database
 from flask import Flask
+from opened import Site, opened
 from werkzeug.routing import Rule
 
 from exchange.actors import MEMBER_ROLES, REGULATOR, STAFF_ROLES, Actor
@@ -46,7 +49,7 @@ def filled(rule: Rule) -> str:
     return path
 
 
-def test_every_route_has_a_guard(site) -> None:
+def test_every_route_has_a_guard(site: Site) -> None:
     unguarded = [
         rule.rule
         for rule in site.app.url_map.iter_rules()
@@ -55,7 +58,7 @@ def test_every_route_has_a_guard(site) -> None:
     assert unguarded == []
 
 
-def test_what_is_public_is_named_here(site) -> None:
+def test_what_is_public_is_named_here(site: Site) -> None:
     """A route becomes public by a decision, not by accident: it is entered in this list."""
     public = {f"{call.method} {call.endpoint}" for call in calls(site.app) if call.guard.kind == "public"}
     assert public == {
@@ -81,14 +84,14 @@ def test_what_is_public_is_named_here(site) -> None:
     }
 
 
-def test_guards_name_known_roles_only(site) -> None:
+def test_guards_name_known_roles_only(site: Site) -> None:
     for call in calls(site.app):
         assert call.guard.kind in {"public", "signed_in", "member", "staff", "regulator", "roles"}, call
         assert call.guard.roles <= set(ROLES), call
         assert bool(call.guard.roles) == (call.guard.kind not in {"public", "signed_in"}), call
 
 
-def test_a_visitor_is_asked_to_sign_in_wherever_a_guard_asks(site) -> None:
+def test_a_visitor_is_asked_to_sign_in_wherever_a_guard_asks(site: Site) -> None:
     client = site.client()
     for call in calls(site.app):
         answer = client.open(call.path, method=call.method, headers={"Accept": "application/json"})
@@ -99,7 +102,7 @@ def test_a_visitor_is_asked_to_sign_in_wherever_a_guard_asks(site) -> None:
             assert answer.headers["WWW-Authenticate"].startswith("Bearer"), call
 
 
-def test_each_role_comes_as_far_as_the_guard_says(site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_role_comes_as_far_as_the_guard_says(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind the guard stands a view that only says it was reached: what the guard lets through is seen exactly."""
     reached: list[str] = []
     for endpoint, view in list(site.app.view_functions.items()):
@@ -126,7 +129,7 @@ def _noting(reached: list[str], endpoint: str) -> Callable[..., str]:
     return view
 
 
-def test_a_guard_is_asked_before_the_body_is_read(site) -> None:
+def test_a_guard_is_asked_before_the_body_is_read(site: Site) -> None:
     answer = site.client().post("/api/v1/products", data="{", content_type="application/json")
     assert answer.status_code == 401
 
@@ -142,7 +145,7 @@ def test_a_view_without_a_guard_is_never_served() -> None:
     assert "secret" not in answer.text
 
 
-def test_the_api_takes_no_cookie_and_pages_take_no_bearer(site) -> None:
+def test_the_api_takes_no_cookie_and_pages_take_no_bearer(site: Site) -> None:
     actor = Actor("per_somebody", "org_somewhere", frozenset({"owner"}))
     site.let_in({"token": actor})
     client = site.client()
@@ -158,7 +161,7 @@ def test_the_api_takes_no_cookie_and_pages_take_no_bearer(site) -> None:
         assert access.actor().person_id == actor.person_id
 
 
-def test_staff_without_their_second_factor_reach_nothing_of_theirs(site) -> None:
+def test_staff_without_their_second_factor_reach_nothing_of_theirs(site: Site) -> None:
     """Real sessions, through the real loader."""
     client = site.client()
     installed = people.installed(site.database)
@@ -179,8 +182,8 @@ def test_staff_without_their_second_factor_reach_nothing_of_theirs(site) -> None
 
 
 @pytest.mark.parametrize(("mode", "status"), [("demonstration", 401), ("development", 404)])
-def test_the_clock_is_moved_in_a_demonstration_only(open_site, mode: str, status: int) -> None:
-    site = open_site(mode)
-    routes = {rule.rule for rule in site.app.url_map.iter_rules()}
-    assert ("/api/v1/demonstration/clock" in routes) == (mode == "demonstration")
-    assert site.client().post("/api/v1/demonstration/clock", json={"hours": 1}).status_code == status
+def test_the_clock_is_moved_in_a_demonstration_only(database: Database, tmp_path: Path, mode: str, status: int) -> None:
+    with opened(database, tmp_path, mode) as site:
+        routes = {rule.rule for rule in site.app.url_map.iter_rules()}
+        assert ("/api/v1/demonstration/clock" in routes) == (mode == "demonstration")
+        assert site.client().post("/api/v1/demonstration/clock", json={"hours": 1}).status_code == status

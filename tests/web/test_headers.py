@@ -2,7 +2,9 @@
 
 import pytest
 from flask.testing import FlaskClient
+from opened import Site
 
+from exchange.web import access
 from exchange.web.app import CONTENT_SECURITY_POLICY, MAX_BODY_BYTES
 
 ANSWERS = [
@@ -59,9 +61,7 @@ def test_each_answer_has_its_own_request_id(client: FlaskClient) -> None:
     assert first.json["request_id"] == first.headers["X-Request-Id"] != second.headers["X-Request-Id"]
 
 
-def test_a_form_without_its_token_is_refused_and_the_api_needs_none(site) -> None:
-    from exchange.web import access
-
+def test_a_form_without_its_token_is_refused_and_the_api_needs_none(site: Site) -> None:
     site.app.add_url_rule("/form", view_func=access.public(lambda: "sent"), endpoint="form", methods=["POST"])
     client = site.client()
     answer = client.post("/form", headers={"Accept": "application/json"})

@@ -36,3 +36,11 @@ def test_fields_are_explained_in_the_readers_language(client: FlaskClient) -> No
     answer = client.post("/api/v1/sessions", json={"password": ""}, headers={"Accept-Language": "zh"})
     assert answer.json["fields"]["json"] == {"email": ["此项必填。"], "password": ["长度应在 1 至 128 之间。"]}
     assert answer.json["title"] == "输入有误"
+
+
+def test_a_choice_on_a_page_is_kept_and_nothing_else_is(client: FlaskClient) -> None:
+    chosen = client.get("/rules?lang=en", base_url="https://exchange.example").headers["Set-Cookie"]
+    assert chosen.startswith(f"{COOKIE}=en; ")
+    assert {"HttpOnly", "Secure", "SameSite=Lax", "Path=/"} <= set(chosen.split("; "))
+    for path in ("/rules", "/rules?lang=xx", "/api/v1/products?lang=en"):
+        assert "Set-Cookie" not in client.get(path).headers

@@ -1,10 +1,10 @@
 """Errors as problem+json: one shape, stable codes, nothing that helps an attacker."""
 
 import logging
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from opened import Site
 from werkzeug.test import TestResponse
 
 from exchange import errors, rules
@@ -30,7 +30,7 @@ RAISED: list[tuple[errors.ExchangeError, int, str]] = [
 ]
 
 
-def provoke(site: Any, error: Exception, **headers: str) -> TestResponse:
+def provoke(site: Site, error: Exception, **headers: str) -> TestResponse:
     def view() -> str:
         raise error
 
@@ -44,7 +44,7 @@ def test_every_class_of_error_is_tried_here() -> None:
     assert {type(error) for error, _, _ in RAISED} == set(STATUSES)
 
 
-def test_an_error_has_its_status_and_code(site) -> None:
+def test_an_error_has_its_status_and_code(site: Site) -> None:
     for error, status, code in RAISED:
         answer = provoke(site, error)
         assert (answer.status_code, answer.json["status"], answer.json["code"]) == (status, status, code)
@@ -59,9 +59,7 @@ def test_an_error_has_its_status_and_code(site) -> None:
 @pytest.mark.parametrize(
     "error", [errors.InvariantBroken("the secret is %(secret)s", secret="4711"), RuntimeError("the secret is 4711")]
 )
-def test_our_own_faults_are_logged_and_not_told(
-    site, error: Exception, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_our_own_faults_are_logged_and_not_told(site: Site, error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         answer = provoke(site, error)
     assert answer.status_code == 500
@@ -73,7 +71,7 @@ def test_our_own_faults_are_logged_and_not_told(
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
-def test_a_refusal_shows_its_rule_with_its_citation(site, lang: str) -> None:
+def test_a_refusal_shows_its_rule_with_its_citation(site: Site, lang: str) -> None:
     error = errors.Refused("G-01", "Say why.", remedy="Say why.")
     answer = provoke(site, error, **{"Accept-Language": lang})
     rule = rules.rule("G-01")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from babel.messages import pofile
 from marshmallow import Schema, ValidationError, fields, validate
+from opened import Site
 
 from exchange.web import field_messages, languages
 from exchange.web.problems import HTTP_ERRORS
@@ -105,7 +106,7 @@ def test_http_titles_and_details_are_translated() -> None:
         assert chinese.ugettext(answer.detail) != answer.detail
 
 
-def test_marshmallow_still_says_what_is_recognised(site) -> None:
+def test_marshmallow_still_says_what_is_recognised(site: Site) -> None:
     class Everything(Schema):
         required = fields.String(required=True)
         null = fields.String()
@@ -131,7 +132,14 @@ def test_marshmallow_still_says_what_is_recognised(site) -> None:
     wrong = {
         **dict.fromkeys(("text", "many", "table"), 1),
         **dict.fromkeys(("number", "flag", "when", "day", "email", "url", "shape", "choice", "below"), "x y"),
-        **{"null": None, "short": "a", "long": "abcd", "between": "a", "exact": "a", "least": 1, "span": 9, "more": 1},
+        "null": None,
+        "short": "a",
+        "long": "abcd",
+        "between": "a",
+        "exact": "a",
+        "least": 1,
+        "span": 9,
+        "more": 1,
     }
     with pytest.raises(ValidationError) as caught:
         Everything().load(wrong)

@@ -22,7 +22,7 @@ check: .venv/testing
 	$(BIN)/lint-imports --no-cache
 
 bench: .venv/testing
-	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+	@for bench in benchmarks/*.py; do $(BIN)/python -W ignore $$bench || exit 1; done
 
 # Chromium for the tests: found on PATH, else from apt as root, else BROWSER=none leaves those tests out and says so.
 browser:

@@ -51,8 +51,8 @@ class Actor:
 
     @property
     def name(self) -> str:
-        """The scope of this actor's request keys: person, else the one role."""
-        return self.person_id or next(iter(self.roles))
+        """The scope of this actor's request keys: the person at this organisation's desk, else the one role."""
+        return f"{self.person_id}@{self.org_id}" if self.person_id else next(iter(self.roles))
 
     def with_key(self, request_key: str | None) -> Self:
         """The same actor, sending an idempotency key."""

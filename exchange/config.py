@@ -18,6 +18,7 @@ MODES = ("production", "development", "demonstration")
 #: What people leave standing from examples; none of these is a secret.
 _DEFAULTS = frozenset({"changeme", "change-me", "secret", "password", "default", "dev", "test", "example"})
 _SHORTEST, _DIFFERENT = 24, 8
+_SANDBOX = "sk_test_sandbox"
 _SECRETS = {
     "secret_key": "DATABOURSE_SECRET_KEY",
     "master_key": "DATABOURSE_MASTER_KEY",
@@ -112,7 +113,7 @@ class Config:
     @property
     def sandbox(self) -> bool:
         """Whether payments go to the project's own sandbox instead of Stripe."""
-        return self.stripe_key.startswith("sk_test_sandbox")
+        return self.stripe_key.startswith(_SANDBOX)
 
 
 def _require_fit(given: Mapping[str, str]) -> None:
@@ -122,6 +123,8 @@ def _require_fit(given: Mapping[str, str]) -> None:
             f"production needs {', '.join(missing)}; make one with: openssl rand -base64 32"
             " (to try the software out instead, set DATABOURSE_MODE=development)"
         )
+    if given["stripe_key"].startswith(_SANDBOX):
+        raise ConfigError("STRIPE_SECRET_KEY opens the built-in sandbox, where nobody pays; production needs Stripe's")
     for name, text in given.items():
         if text.lower() in _DEFAULTS or len(text) < _SHORTEST or len(set(text)) < _DIFFERENT:
             raise ConfigError(f"{_SECRETS[name]} is a default or too simple; make one with: openssl rand -base64 32")

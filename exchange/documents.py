@@ -71,10 +71,14 @@ def get(session: Session, digest: bytes) -> Document:
     return document
 
 
-def held(session: Session, digests: Sequence[str]) -> set[str]:
-    """Which of ``digests`` (lower hex) are documents kept here."""
+def held(session: Session, digests: Sequence[str], *, of: Sequence[str]) -> set[str]:
+    """Which of ``digests`` (lower hex) are documents kept for one of the subjects ``of``.
+
+    A party may name any digest, that of somebody else's document too: whose story a document belongs to decides.
+    """
     wanted = [bytes.fromhex(digest) for digest in digests]
-    return {found.hex() for found in session.scalars(select(Document.digest).where(Document.digest.in_(wanted)))}
+    kept = select(Document.digest).where(Document.digest.in_(wanted), Document.subject.in_(of))
+    return {found.hex() for found in session.scalars(kept)}
 
 
 def open_bytes(session: Session, digest: str) -> BinaryIO:

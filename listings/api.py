@@ -15,6 +15,7 @@ from listings.models import Version
 from listings.offers import Terms
 from listings.states import REVIEWER
 from listings.versions import Description
+from provenance.schemas import PurposeQuery
 
 deposit_api = blueprint("deposits", __name__, "Files entrusted to the exchange; sent in pieces that can be resumed.")
 product_api = blueprint("products", __name__, "The public catalogue, and products to be listed.")
@@ -196,10 +197,11 @@ def review_queue(query: dict[str, Any]) -> Page[dict[str, Any]]:
 
 @version_api.route("/<version_id>", methods=["GET"])
 @access.public
+@version_api.arguments(PurposeQuery, location="query")
 @version_api.response(200, schemas.VersionOut)
-def show_version(version_id: str) -> dict[str, Any]:
-    """A version; its seller and the reviewers see its file."""
-    return queries.version(access.actor(), version_id)
+def show_version(query: dict[str, Any], version_id: str) -> dict[str, Any]:
+    """A version; its seller and the reviewers see its file, and a regulator who says what for."""
+    return queries.version(access.actor(), version_id, **query)
 
 
 @version_api.route("/<version_id>", methods=["PUT"])

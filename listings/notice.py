@@ -4,12 +4,12 @@ from sqlalchemy import select
 
 from exchange import ids
 from exchange.db import Transaction, verb
-from exchange.errors import Conflict, Forbidden, Invalid, Refused, WrongState
+from exchange.errors import Conflict, Forbidden, Invalid, NotFound, Refused, WrongState
 from exchange.lifecycle import CLOCK
 from exchange.members.gates import not_own_case
 from listings import gates
 from listings.models import Objection, Version
-from listings.states import LISTING, OBJECTION, REVIEWER
+from listings.states import LISTING, LISTING_PUBLIC, OBJECTION, REVIEWER
 from provenance.routing import classify
 
 MAX_STATEMENT = 4000
@@ -21,18 +21,27 @@ def object_to(tx: Transaction, version_id: str, *, statement: str) -> Objection:
     """Object to a version on public notice. The objection is a subject of its own: the seller does not learn whose.
 
     Raises:
-        NotFound: There is no such version.
-        Conflict: It is not on notice, or the notice is over.
+        NotFound: There is no such version, or it was never shown to the public.
+        Conflict: It is not on notice, the notice is over, or the same organisation's objection waits for its answer.
         Invalid: Nothing is said, or too much.
     """
     if tx.actor.person_id is None or tx.actor.org_id is None:
         raise Forbidden("A natural person objects.")
     version = tx.lock(Version, version_id)
+    if version.state not in LISTING_PUBLIC:
+        raise NotFound("There is no such %(kind)s.", kind="version")
     if version.state != "notice" or version.notice_ends_at is None or version.notice_ends_at <= tx.now:
         raise Conflict("This is not on public notice.", code="not_on_notice")
     said = statement.strip()
     if not 0 < len(said) <= MAX_STATEMENT:
         raise Invalid("An objection has 1 to %(most)s characters.", code="statement_length", most=MAX_STATEMENT)
+    waiting = select(Objection.id).where(
+        Objection.version_id == version.id,
+        Objection.org_id == tx.actor.org_id,
+        Objection.state == OBJECTION.initial,
+    )
+    if tx.first(waiting) is not None:
+        raise Conflict("Your objection to this waits for its answer already.", code="objection_waits")
     objection = Objection(
         id=ids.new("obj"), version_id=version.id, org_id=tx.actor.org_id, person_id=tx.actor.person_id, statement=said
     )

@@ -10,14 +10,15 @@ from exchange.actors import REGULATOR, Actor
 from exchange.db import read
 from exchange.errors import NotFound
 from exchange.members.models import Organisation
+from exchange.oversight.inspection import look
 from exchange.web.paging import DEFAULT_LIMIT, Page, page
 from listings.deposits import held_bytes
 from listings.models import Deposit, Objection, Offer, Review, Version
 from listings.states import DEPOSIT, LISTING, LISTING_PUBLIC, OBJECTION, OFFER, REVIEWER, SELLER
 from provenance import lineage, routing
 
-#: Who sees every version and its file, besides the seller.
-READERS = frozenset({REVIEWER, "auditor", REGULATOR})
+#: Who sees every version and its file, besides the seller; a regulator does who says what for.
+READERS = frozenset({REVIEWER, "auditor"})
 #: What the public sees of a product, the first of these that there is.
 _SHOWN = ("published", "suspended", "notice", "superseded")
 
@@ -130,20 +131,26 @@ def review_queue(*, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Pa
         return page(session, statement, [Version.urgency, Version.id], cursor=cursor, limit=limit, shape=shape)
 
 
-def version(actor: Actor, version_id: str) -> dict[str, Any]:
+def version(actor: Actor, version_id: str, *, purpose: str = "") -> dict[str, Any]:
     """Everything about a version, for its seller and for reviewers; what the public sees, for everybody else.
+
+    A regulator who gives a ``purpose`` sees everything too, and that look is recorded first (RULES Z-01, Z-06).
 
     Raises:
         NotFound: There is none, or it was never shown to the public and is another party's.
     """
+    inspecting = REGULATOR in actor.roles and purpose != ""
+    if inspecting:
+        look(actor.with_key(None), "version", version_id, purpose)
     with read() as session:
         found = session.get(Version, version_id)
-        if found is None or not _may_see(actor, found):
+        if found is None or not (inspecting or _may_see(actor, found)):
             raise NotFound("There is no such %(kind)s.", kind="version")
         answer = _public_version(session, found)
         answer["actions"] = LISTING.actions(found.state, acting(actor, found.org_id))
-        if _is_file_reader(actor, found):
-            answer["file"] = _file(session, actor, found)
+        if inspecting or _is_file_reader(actor, found):
+            with_objections = inspecting or bool(READERS & actor.roles)
+            answer["file"] = _file(session, actor, found, with_objections=with_objections)
         return answer
 
 
@@ -287,13 +294,13 @@ def _provenance(session: Session, declaration_id: str | None) -> dict[str, Any]:
     }
 
 
-def _file(session: Session, actor: Actor, version: Version) -> dict[str, Any]:
+def _file(session: Session, actor: Actor, version: Version, *, with_objections: bool) -> dict[str, Any]:
     """The seller's and the reviewers' part: the full profile, the decisions, the objections (these for reviewers)."""
     reviews: Sequence[Review] = session.scalars(
         select(Review).where(Review.version_id == version.id).order_by(Review.id).limit(100)
     ).all()
     objections: Sequence[Objection] = ()
-    if READERS & actor.roles:
+    if with_objections:
         about = select(Objection).where(Objection.version_id == version.id)
         objections = session.scalars(about.order_by(Objection.id).limit(100)).all()
     kept = None if version.deposit_id is None else session.get_one(Deposit, version.deposit_id)

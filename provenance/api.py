@@ -91,7 +91,7 @@ def revise_agreement(body: dict[str, Any], agreement_id: str) -> dict[str, Any]:
 
 @agreements.route("/<agreement_id>/sign", methods=["POST"])
 @access.member("owner", "trader")
-@agreements.arguments(schemas.PasswordBody)
+@agreements.arguments(schemas.AgreementSignature)
 @agreements.response(200, schemas.AgreementOut)
 def sign_agreement(body: dict[str, Any], agreement_id: str) -> dict[str, Any]:
     """Sign: the user first, then the department, whose signature puts it in force."""

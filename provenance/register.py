@@ -159,7 +159,7 @@ def revise_agreement(tx: Transaction, agreement_id: str, terms: Terms, *, row_ve
     agreement, side = _locked(tx, agreement_id)
     agreement.__lifecycle__.edge(agreement.state, "revise")
     if agreement.row_version != row_version:
-        raise StaleVersion("This was changed by somebody else in the meantime; read it again.")
+        raise _changed()
     _apply(tx, agreement, terms)
     facts = {"basis": agreement.basis, "missing": ",".join(agreement.missing_items)}
     tx.advance(agreement, "revise", by=side, facts=facts, links=_parties(agreement))
@@ -167,20 +167,25 @@ def revise_agreement(tx: Transaction, agreement_id: str, terms: Terms, *, row_ve
 
 
 @verb
-def sign_agreement(tx: Transaction, agreement_id: str, *, password: str) -> Agreement:
+def sign_agreement(tx: Transaction, agreement_id: str, *, password: str, row_version: int | None = None) -> Agreement:
     """Sign: the user offers its draft, then the department puts it in force. Both sign the same stored bytes.
 
-    An agreement that lacks one of the six items can be signed; what is made on it cannot be listed (G-08).
+    An agreement that lacks one of the six items can be signed; what is made on it cannot be listed (G-08). The other
+    side may still change a draft: ``row_version``, that of the agreement as the signer read it, guards against signing
+    something else.
 
     Raises:
         NotFound: It is no agreement of the actor's organisation.
         WrongState: It is not this side's turn, or the term is over.
+        StaleVersion: It is not the ``row_version`` that was read.
         Refused: One of the parties is not vetted (I-01, I-02).
         Forbidden: The actor may not sign, or the password is not right.
     """
     agreement, side = _locked(tx, agreement_id)
     edge = "offer" if side == USER else "sign"
     agreement.__lifecycle__.edge(agreement.state, edge)
+    if row_version not in (None, agreement.row_version):
+        raise _changed()
     vetted(tx, *sorted((agreement.user_org_id, agreement.department_org_id)))
     if agreement.ends_at is not None and agreement.ends_at <= tx.now:
         raise WrongState("The term of this agreement is over.", code="term_over")
@@ -297,6 +302,10 @@ def _locked(tx: Transaction, agreement_id: str) -> tuple[Agreement, str]:
     side = side_of(agreement, tx.actor.org_id)
     tx.actor.need("owner", "trader")
     return agreement, side
+
+
+def _changed() -> StaleVersion:
+    return StaleVersion("This was changed by somebody else in the meantime; read it again.")
 
 
 def _parties(agreement: Agreement) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from exchange.web.api import Body, PageQuery
+from exchange.web.times import day, instant
 from provenance.declarations import Content, Grant, Source
 from provenance.purposes import PURPOSES
 from provenance.register import DataItem, RecordEntry, Terms
@@ -157,8 +158,8 @@ class TermsBody(Body):
     purpose_text = _maybe()
     application_scenario = _maybe()
     security_measures = _maybe()
-    starts_on = fields.Date(load_default=None)
-    ends_on = fields.Date(load_default=None)
+    starts_on = day(load_default=None)
+    ends_on = day(load_default=None)
     disposal = _maybe()
     outputs_may_be_sold = fields.Boolean(load_default=False)
     buyers_allowed = _many(fields.String(validate=validate.OneOf(BUYER_KINDS)), load_default=list)
@@ -183,6 +184,12 @@ class AgreementRevision(Body):
 
     row_version = fields.Integer(required=True)
     terms = fields.Nested(TermsBody, required=True)
+
+
+class AgreementSignature(PasswordBody):
+    """The signer's password; ``row_version`` is that of the agreement as the signer read it."""
+
+    row_version = fields.Integer(strict=True)
 
 
 class CopyBody(Body):
@@ -249,12 +256,12 @@ class SourceBody(Body):
     holder = _words()
     holder_org_id = fields.String(load_default=None, validate=_ID, allow_none=True)
     method = _maybe()
-    collected_from = fields.Date(load_default=None, allow_none=True)
-    collected_to = fields.Date(load_default=None, allow_none=True)
+    collected_from = day(load_default=None, allow_none=True)
+    collected_to = day(load_default=None, allow_none=True)
     territory = _maybe(120)
     licence = _maybe()
     evidence_digest = Digest(load_default=None, allow_none=True)
-    retrieved_at = fields.AwareDateTime(load_default=None, allow_none=True)
+    retrieved_at = instant(load_default=None, allow_none=True)
     record_id = fields.String(load_default=None, validate=_ID, allow_none=True)
     agreement_id = fields.String(load_default=None, validate=_ID, allow_none=True)
     acquisition_id = fields.String(load_default=None, validate=_ID, allow_none=True)
@@ -272,8 +279,8 @@ class GrantBody(Body):
     data = _words(2000)
     purposes = _codes(required=True)
     onward_allowed = fields.Boolean(required=True)
-    starts_on = fields.Date(required=True)
-    ends_on = fields.Date(required=True)
+    starts_on = day(required=True)
+    ends_on = day(required=True)
     evidence_digest = Digest(required=True)
 
     @post_load

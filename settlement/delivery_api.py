@@ -5,14 +5,14 @@
 
 import base64
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, request
-from flask_smorest import Blueprint
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.http import parse_range_header, quote_etag
 
 from exchange.web import access
-from exchange.web.api import PREFIX, PageQuery, blueprint
+from exchange.web.api import PageQuery, blueprint
 from exchange.web.paging import Page
 from settlement import delivery, grants, payout_accounts, vouchers
 from settlement import delivery_schemas as schemas
@@ -21,7 +21,7 @@ from settlement.delivery_models import Grant, PayoutAccount, Receipt, Voucher
 from settlement.parties import SIGNING
 
 #: Routes below ``/lots`` about what a lot delivered; the lots themselves have their own module.
-lot_goods = Blueprint("api_lot_goods", __name__, url_prefix=f"{PREFIX}/lots", description="Fetching what was bought.")
+lot_goods = blueprint("lot_goods", __name__, "Fetching what was bought.", below="lots")
 deliveries = blueprint("deliveries", __name__, "Files under a ticket, by byte ranges.")
 usage = blueprint("grants", __name__, "Rights to use what was bought.")
 certificates = blueprint("vouchers", __name__, "Vouchers of completed trades: the public check and the document.")
@@ -74,7 +74,7 @@ def download(token: str) -> Response:
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["ETag"] = _etag(found)
     response.headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(found.goods.digest).decode()}:"  # RFC 9530
-    response.headers.set("Content-Disposition", "attachment", filename=found.goods.file_name)
+    response.headers.set("Content-Disposition", "attachment", **named(found.goods.file_name))
     if asked:
         response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size_bytes}"
     return response
@@ -101,6 +101,14 @@ def _asked(found: Delivery) -> tuple[int, int] | None:
     if start >= stop:
         raise RequestedRangeNotSatisfiable(size_bytes)
     return start, stop
+
+
+def named(file_name: str) -> dict[str, str]:
+    """The name to save a file under, for every client and for those that read UTF-8 (RFC 6266, appendix D)."""
+    if file_name.isascii():
+        return {"filename": file_name}
+    plain = file_name.encode("ascii", "replace").decode().replace("?", "_")
+    return {"filename": plain, "filename*": f"UTF-8''{quote(file_name, safe='')}"}
 
 
 def _etag(found: Delivery) -> str:

@@ -24,7 +24,7 @@ def side_of(order: Order, org_id: str | None) -> str:
         return BUYER
     if org_id == order.seller_org_id:
         return SELLER
-    raise NotFound("There is no such %(kind)s.", kind="order")
+    raise NotFound("There is no such %(kind)s.", kind=Order.__tablename__)
 
 
 def locked_order(tx: Transaction, order_id: str, *roles: str) -> tuple[Order, str]:

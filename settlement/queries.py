@@ -168,7 +168,7 @@ def payment_shape(op: MoneyOp) -> dict[str, Any]:
 def _visible(session: Session, actor: Actor, order_id: str) -> Order:
     found = session.get(Order, order_id)
     if found is None:
-        raise NotFound("There is no such %(kind)s.", kind="order")
+        raise NotFound("There is no such %(kind)s.", kind=Order.__tablename__)
     if not actor.roles & READERS:
         side_of(found, actor.org_id)
     return found

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from exchange import attest, documents, ids, rules
 from exchange.actors import Actor
 from exchange.db import Transaction, read, verb
-from exchange.errors import Invalid, NotFound, Refused
+from exchange.errors import NotFound, Refused
 from exchange.gates import gate
 from exchange.journal import canonical
 from exchange.members.gates import not_own_case
@@ -19,7 +19,7 @@ from exchange.members.models import Organisation
 from exchange.web.paging import DEFAULT_LIMIT, Page, page
 from listings.models import Version
 from provenance.lineage import source_lines
-from settlement import signed
+from settlement import signed, statements
 from settlement.delivery_models import Grant, Receipt, Voucher
 from settlement.delivery_states import SETTLEMENT_OFFICER
 from settlement.models import Lot, Order
@@ -103,12 +103,12 @@ def void_voucher(tx: Transaction, number: str, *, reason: str) -> Voucher:
 
 def _decide(tx: Transaction, number: str, action: str, reason: str) -> Voucher:
     role = tx.actor.need(SETTLEMENT_OFFICER)
-    if not reason.strip():
-        raise Invalid("Say why.", code="reason_missing")
     voucher = tx.lock(Voucher, _find(tx.session, number).id)
     for org_id in (voucher.buyer_org_id, voucher.seller_org_id):
         not_own_case(tx, org_id)
-    tx.advance(voucher, action, by=role, facts={"reason": reason}, links=[voucher.order_id])
+    voucher.__lifecycle__.edge(voucher.state, action)
+    digests = statements.keep(tx, voucher.id, by=role, step=action, words=reason)
+    tx.advance(voucher, action, by=role, links=[voucher.order_id], digests=digests)
     return voucher
 
 

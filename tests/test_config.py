@@ -103,3 +103,9 @@ def test_a_demonstration_makes_its_secrets_once_and_keeps_them_private(tmp_path:
 def test_a_configuration_does_not_show_its_secrets(fit: dict[str, str]) -> None:
     shown = repr(Config.load(fit))
     assert not [name for name in SECRETS if fit[name] in shown]
+
+
+def test_production_does_not_start_on_the_sandbox_where_nobody_pays(fit: dict[str, str]) -> None:
+    fit["STRIPE_SECRET_KEY"] = f"sk_test_sandbox{secrets.token_hex(16)}"
+    with pytest.raises(ConfigError, match="STRIPE_SECRET_KEY"):
+        Config.load(fit)

@@ -22,7 +22,8 @@ SUBJECT = "prd_anything"
 
 
 def restraint(subject: str = SUBJECT, **changes: object) -> Restraint:
-    values = {"measure": "suspension", "basis": "basis", "reason": "reason", "since": datetime.now(UTC)}
+    ordered = {"org_id": OFFICER.org_id, "since": datetime.now(UTC)}
+    values = ordered | {"measure": "suspension", "basis": "basis", "reason": "reason"}
     return Restraint(id=ids.new("rst"), subject=subject, **{**values, **changes})
 
 
@@ -67,7 +68,7 @@ def test_an_entry_of_an_earlier_transaction_does_not_do(db: Database) -> None:
 
 def row() -> dict[str, object]:
     values = restraint()
-    return {name: getattr(values, name) for name in ("id", "subject", "measure", "basis", "reason", "since")}
+    return {name: getattr(values, name) for name in ("id", "subject", "org_id", "measure", "basis", "reason", "since")}
 
 
 def test_the_orm_writes_inside_a_transaction_only(db: Database) -> None:
@@ -81,7 +82,7 @@ def test_the_orm_writes_inside_a_transaction_only(db: Database) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO restraint SELECT 'rst_x', 'prd_x', 'suspension', 'b', 'r', now(), NULL",
+        "INSERT INTO restraint SELECT 'rst_x', 'prd_x', 'org_x', 'suspension', 'b', 'r', now(), NULL",
         "UPDATE restraint SET reason = 'other'",
         "DO $$ BEGIN UPDATE restraint SET reason = 'other'; END $$",
     ],

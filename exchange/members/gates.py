@@ -42,7 +42,7 @@ def _refuse_unfit(tx: Transaction, org_id: str, case: IdentityCase | None) -> No
             "The party is suspended.",
             remedy="A vetting officer has to restore it.",
             code="party_suspended",
-            subjects=(org_id, case.id),
+            subjects=(org_id,),
         )
     if case is None or case.state not in {"approved", "lapsed"}:
         raise Refused(
@@ -50,7 +50,7 @@ def _refuse_unfit(tx: Transaction, org_id: str, case: IdentityCase | None) -> No
             "The party's identity has not been approved.",
             remedy="Submit an identity case and wait for its approval.",
             code="party_not_vetted",
-            subjects=(org_id,) if case is None else (org_id, case.id),
+            subjects=(org_id,),
         )
     if case.valid_until is None:
         raise InvariantBroken("the case %(case)s was approved without an end", case=case.id)
@@ -60,7 +60,7 @@ def _refuse_unfit(tx: Transaction, org_id: str, case: IdentityCase | None) -> No
             "The approval of the party's identity has expired.",
             remedy="Submit the identity case again with valid documents.",
             code="party_lapsed",
-            subjects=(org_id, case.id),
+            subjects=(org_id,),
         )
 
 

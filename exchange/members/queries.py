@@ -29,7 +29,7 @@ WAITING = ("submitted", "in_review")
 
 
 def actor_of_token(token: str) -> Actor | None:
-    """Who a token speaks for: ``None`` when it is unknown, expired (in real time) or revoked.
+    """Who a token speaks for: ``None`` when it is unknown, expired (in real time) or revoked, or the seat has ended.
 
     A person with a staff role acts as staff alone. Staff and regulators have no role until the session has passed a
     second factor (RULES S-05): they can do no more than enrol one.
@@ -56,6 +56,8 @@ def actor_of_token(token: str) -> Actor | None:
     if found is None:
         return None
     roles = frozenset(found.staff or found.seats)
+    if not roles:  # what is read by organisation must not outlive the seat there
+        return None
     try:
         gates.second_factor_passed(roles, found.second_factor_at)
     except Refused:

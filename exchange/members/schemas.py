@@ -14,6 +14,7 @@ from exchange.members.people import MAX_EMAIL, MAX_NAME
 from exchange.members.states import CHECK_RESULTS, DOCUMENT_KINDS, REQUIRED_DOCUMENTS
 from exchange.members.vetting import MAX_REASON
 from exchange.web.api import Body
+from exchange.web.times import day
 
 _CODE = validate.Regexp(r"^[0-9]{6}$")
 
@@ -177,7 +178,7 @@ class FileSchema(Body):
     """``POST /identity-cases`` and ``PUT /identity-cases/<id>``."""
 
     details = fields.Nested(DetailsSchema, required=True)
-    licence_expires_on = fields.Date(load_default=None, allow_none=True)
+    licence_expires_on = day(load_default=None, allow_none=True)
 
 
 class UploadSchema(Body):

@@ -128,7 +128,7 @@ def _write(session: Session, about: str, file: BinaryIO) -> None:
     last, mentioned = _survey(session, subjects, signed)
     if about not in last:
         raise NotFound("The journal tells nothing of this.")
-    kept = documents.held(session, sorted(mentioned))
+    kept = documents.held(session, sorted(mentioned), of=subjects)
     withheld = dict.fromkeys(mentioned - kept, "goods, or a document that this case file does not carry")
     evidence.write_bag(
         file,

@@ -9,7 +9,10 @@ from exchange.orm import Base, Journalled
 
 
 class Restraint(Base, Journalled):
-    """A bar on a subject of any kind, known here by its opaque id only, from ``since`` until ``lifted_at``."""
+    """A bar on a subject of any kind, known here by its opaque id only, from ``since`` until ``lifted_at``.
+
+    ``org_id`` is the body that ordered it, and that alone may lift it.
+    """
 
     __tablename__ = "restraint"
     __subject__ = "subject"
@@ -17,6 +20,7 @@ class Restraint(Base, Journalled):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     subject: Mapped[str]
+    org_id: Mapped[str]
     measure: Mapped[str]
     basis: Mapped[str]
     reason: Mapped[str]

@@ -293,6 +293,7 @@ CREATE TABLE request_key (
 CREATE TABLE restraint (
 	id TEXT NOT NULL,
 	subject TEXT NOT NULL,
+	org_id TEXT NOT NULL,
 	measure TEXT NOT NULL,
 	basis TEXT NOT NULL,
 	reason TEXT NOT NULL,

@@ -19,8 +19,8 @@ from exchange.db import read
 from exchange.members.models import IdentityDocument
 from exchange.web.access import guard_of
 from listings import notice, offers, versions
-from provenance import declarations, register
-from provenance.models import Authorisation
+from provenance import register
+from provenance.models import Acquisition, Authorisation
 from settlement import lots, money
 from settlement.delivery_models import PayoutAccount, Voucher
 from tests.flows.conftest import Site, entries_told
@@ -34,6 +34,19 @@ REVIEWED = {"checklist": market.PASSED, "reason": "x"}
 FILE = {"details": {"legal_representative": "赵", "phone": "1", "address": "2"}}
 TERMS_OF_USE = {"terms": {"data": [], "purposes": ["research"]}, "row_version": 1}
 DECLARED = {"content": {"sources": []}, "row_version": 1}
+
+OFFER = {
+    "channel": "exchange",
+    "price": {"amount": "1.00", "currency": "HKD"},
+    "purposes": ["research"],
+    "term_days": 1,
+    "territory": "CN",
+    "redistribution": False,
+    "derivation": False,
+    "inspection_hours": 1,
+    "delivery": "deposit",
+    "acceptance_criteria": "x",
+}
 
 #: A body that passes each route's schema, by method and the address without its prefix.
 BODIES: dict[str, dict[str, Any]] = {
@@ -109,6 +122,7 @@ def things(site: Site) -> dict[str, str]:
     with read() as session:
         voucher = session.scalars(select(Voucher)).one()
         return {
+            "acquisition_id": session.scalars(select(Acquisition.id)).one(),
             "agreement_id": drafted.id,
             "authorisation_id": session.scalars(
                 select(Authorisation.id).where(Authorisation.declaration_id == declaration.id)
@@ -235,22 +249,14 @@ def test_an_id_in_a_body_is_no_way_around(site: Site, things: dict[str, str], st
     before = entries_told()
     for body in ({"deposit_id": things["deposit_id"]}, {"declaration_id": things["declaration_id"]}):
         assert site.call(stranger, "POST", f"/versions/{own.id}/attach", body).status_code == 404
-    terms = {
-        "price": {"amount": "1.00", "currency": "HKD"},
-        "channel": "exchange",
-        "purposes": ["research"],
-        "term_days": 1,
-        "territory": "CN",
-        "redistribution": False,
-        "derivation": False,
-        "inspection_hours": 1,
-        "delivery": "deposit",
-        "acceptance_criteria": "x",
-    }
-    offered = site.call(stranger, "POST", "/offers", {"version_id": site.product.version_id, "terms": terms})
+    offered = site.call(stranger, "POST", "/offers", OFFER | {"version_id": site.product.version_id})
     assert offered.status_code == 404, offered.text
-    with pytest.raises(Exception, match="no such"):
-        declarations.declare(stranger.actor, origins.content(origins.own_source(agreement_id=things["agreement_id"])))
+    source = {"kind": "government_open", "use": "derived", "title": "x", "holder": "x"}
+    for named in ({"agreement_id": things["agreement_id"]}, {"acquisition_id": things["acquisition_id"]}):
+        content = {"sources": [source | named]}
+        assert site.call(stranger, "POST", "/declarations", {"content": content}).status_code == 404, named
+    replaced = {"replaces_id": things["declaration_id"], "content": {"sources": []}}
+    assert site.call(stranger, "POST", "/declarations", replaced).status_code == 404
     assert entries_told() == before
 
 

@@ -20,7 +20,7 @@ from exchange.oversight.restraints import lift, restrain
 from listings import gates, goods, offers, review
 from listings.models import Offer
 
-SECURITY = Actor(None, None, frozenset({"security_administrator"}))
+SECURITY = Actor("per_x", "org_operator", frozenset({"security_administrator"}))
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def told(subject: str) -> list[str]:
 
 
 def restrained(subject: str) -> None:
-    officer = Actor("per_x", None, frozenset({"security_administrator"}))
+    officer = Actor("per_x", "org_operator", frozenset({"security_administrator"}))
     restrain(Actor(None, None, officer.roles), subject, measure="suspension", basis="basis", reason="reason")
 
 
@@ -301,13 +301,23 @@ def test_an_upheld_objection_returns_the_version(market: object, seller: Party) 
 
 def test_objections_come_during_the_notice_only(market: object, seller: Party) -> None:
     version, citizen = fair.submitted(seller), registered(market, "丙")
-    with pytest.raises(Conflict) as early:
+    with pytest.raises(NotFound):
         notice.object_to(citizen.actor, version.id, statement="不实")
     version = fair.approved(market, version)
     advance_clock(Actor.clock(), fair.until(version.notice_ends_at))
     with pytest.raises(Conflict) as late:
         notice.object_to(citizen.actor, version.id, statement="不实")
-    assert early.value.code == late.value.code == "not_on_notice"
+    assert late.value.code == "not_on_notice"
+
+
+def test_one_organisation_objects_once_at_a_time(market: object, seller: Party) -> None:
+    version, citizen = on_notice(market, seller), registered(market, "丙")
+    objection = notice.object_to(citizen.actor, version.id, statement="不实")
+    with pytest.raises(Conflict) as caught:
+        notice.object_to(citizen.actor, version.id, statement="还是不实")
+    assert caught.value.code == "objection_waits"
+    notice.dismiss_objection(staff(market, "compliance_reviewer"), objection.id, answer="不成立")
+    assert notice.object_to(citizen.actor, version.id, statement="另有理由").state == "open"
 
 
 @pytest.mark.rule("I-08")

@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from exchange import clock
 from exchange.actors import Actor
-from exchange.db import advance_clock, engine, read
+from exchange.db import advance_clock, engine, read, transaction
 from exchange.errors import Forbidden, Invalid, NotSignedIn, TooManyRequests
 from exchange.members import accounts, attempts, credentials, queries
-from exchange.members.models import SessionRow
+from exchange.members.models import Membership, SessionRow
 
 
 def test_a_session_speaks_for_its_person(db: object) -> None:
@@ -123,6 +123,17 @@ def test_sessions_end_in_real_time_whatever_the_exchanges_clock_says(db: object)
     assert queries.actor_of_token(session.token) is not None
     with engine().begin() as connection:
         connection.execute(text("UPDATE session_token SET expires_at = :now"), {"now": clock.real_now()})
+    assert queries.actor_of_token(session.token) is None
+
+
+def test_a_session_does_not_outlive_its_seat(db: object) -> None:
+    """What is read by organisation must not be read by who has left it."""
+    party = people.registered(db, "示例公司")
+    session = people.sign_in(party)
+    with transaction(party.actor) as tx:
+        seat = tx.get(Membership, (party.person_id, party.org_id, "owner"))
+        seat.ended_at = tx.now
+        tx.record(party.org_id, "member.left", by="owner")
     assert queries.actor_of_token(session.token) is None
 
 

@@ -129,6 +129,17 @@ def test_the_department_may_draft_and_the_user_revise(department: Party, seller:
         register.revise_agreement(department.actor, drafted.id, origins.terms(record), row_version=drafted.row_version)
 
 
+def test_nobody_signs_what_was_changed_since_it_was_read(department: Party, seller: Party) -> None:
+    record = origins.record(department, "conditional")
+    read_by_seller = register.draft_agreement(seller.actor, origins.terms(record), department_org_id=department.org_id)
+    harder = origins.terms(record, purposes=("research",), outputs_may_be_sold=False)
+    now = register.revise_agreement(department.actor, read_by_seller.id, harder, row_version=read_by_seller.row_version)
+    with pytest.raises(StaleVersion):
+        register.sign_agreement(seller.actor, now.id, password=seller.password, row_version=read_by_seller.row_version)
+    offered = register.sign_agreement(seller.actor, now.id, password=seller.password, row_version=now.row_version)
+    assert offered.state == "offered"
+
+
 def test_the_department_cannot_sign_before_the_user(department: Party, seller: Party) -> None:
     record = origins.record(department, "conditional")
     drafted = register.draft_agreement(seller.actor, origins.terms(record), department_org_id=department.org_id)

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, validate
 
 from exchange.money import EXPONENTS, Money
-from exchange.web.api import Body, MoneyField, PageQuery
+from exchange.web.api import Body, MoneyField, PageQuery, page_of
 from listings.notice import MAX_STATEMENT
 from listings.offers import Terms
 from listings.review import MAX_REASON
@@ -72,11 +72,8 @@ class DepositOut(DepositCard):
     actions = fields.List(fields.String())
 
 
-class DepositPage(Schema):
-    """A page of deposits, newest first."""
-
-    items = fields.List(fields.Nested(DepositCard))
-    next_cursor = fields.String(allow_none=True)
+#: A page of deposits, newest first.
+DepositPage = page_of(DepositCard)
 
 
 # -- products and versions --------------------------------------------------------------------------------------------
@@ -159,11 +156,8 @@ class CardOut(Schema):
     reviewer_id = fields.String(allow_none=True)
 
 
-class CardPage(Schema):
-    """A page of versions."""
-
-    items = fields.List(fields.Nested(CardOut))
-    next_cursor = fields.String(allow_none=True)
+#: A page of versions.
+CardPage = page_of(CardOut)
 
 
 class ColumnOut(Schema):

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
-from exchange.web.api import Body, PageQuery
+from exchange.web.api import Body, PageQuery, page_of
 from exchange.web.times import day, instant
 from provenance.declarations import Content, Grant, Source
 from provenance.purposes import PURPOSES
@@ -126,11 +126,8 @@ class RecordQuery(PageQuery):
     department_org_id = fields.String(validate=_ID)
 
 
-class RecordPage(Schema):
-    """A page of catalogue records, newest first."""
-
-    items = fields.List(fields.Nested(RecordOut))
-    next_cursor = fields.String(allow_none=True)
+#: A page of catalogue records, newest first.
+RecordPage = page_of(RecordOut)
 
 
 # -- agreements -------------------------------------------------------------------------------------------------------
@@ -237,11 +234,8 @@ class AgreementQuery(PageQuery):
     side = fields.String(load_default=USER, validate=validate.OneOf([USER, DEPARTMENT]))
 
 
-class AgreementPage(Schema):
-    """A page of agreements, newest first."""
-
-    items = fields.List(fields.Nested(AgreementOut))
-    next_cursor = fields.String(allow_none=True)
+#: A page of agreements, newest first.
+AgreementPage = page_of(AgreementOut)
 
 
 # -- declarations -----------------------------------------------------------------------------------------------------
@@ -381,11 +375,8 @@ class DeclarationQuery(PageQuery):
     purpose = fields.String(load_default="", validate=validate.Length(max=500))
 
 
-class DeclarationPage(Schema):
-    """A page of declarations, newest first."""
-
-    items = fields.List(fields.Nested(DeclarationOut))
-    next_cursor = fields.String(allow_none=True)
+#: A page of declarations, newest first.
+DeclarationPage = page_of(DeclarationOut)
 
 
 class ChainLinkOut(Schema):

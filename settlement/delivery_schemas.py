@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from exchange.web.api import Body, PageQuery
+from exchange.web.api import Body, PageQuery, page_of
 
 _SHA256 = validate.Regexp(r"^[0-9a-f]{64}$", error="A SHA-256 is 64 lower-case hexadecimal digits.")
 
@@ -69,11 +69,8 @@ class GrantOut(Schema):
     closing_reason = fields.String(allow_none=True)
 
 
-class GrantPage(Schema):
-    """A page of grants, newest first."""
-
-    items = fields.List(fields.Nested(GrantOut))
-    next_cursor = fields.String(allow_none=True)
+#: A page of grants, newest first.
+GrantPage = page_of(GrantOut)
 
 
 class VoucherQuery(PageQuery):
@@ -97,11 +94,8 @@ class VoucherOut(Schema):
     document_sha256 = Hex(attribute="document_digest", metadata={"type": "string"})
 
 
-class VoucherPage(Schema):
-    """A page of vouchers, newest first."""
-
-    items = fields.List(fields.Nested(VoucherOut))
-    next_cursor = fields.String(allow_none=True)
+#: A page of vouchers, newest first.
+VoucherPage = page_of(VoucherOut)
 
 
 class VoucherCheckOut(Schema):
@@ -140,8 +134,5 @@ class PayoutAccountOut(Schema):
     problem = fields.String(allow_none=True)
 
 
-class PayoutAccountPage(Schema):
-    """A page of payout accounts, newest first."""
-
-    items = fields.List(fields.Nested(PayoutAccountOut))
-    next_cursor = fields.String(allow_none=True)
+#: A page of payout accounts, newest first.
+PayoutAccountPage = page_of(PayoutAccountOut)

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from exchange.web.api import Body, PageQuery
+from exchange.web.api import Body, PageQuery, page_of
 from listings.schemas import Bilingual, PriceOut
 from provenance.purposes import PURPOSES
 from settlement.models import WHOLE_PERCENT
@@ -99,11 +99,8 @@ class OrderCard(OrderState):
     created_at = fields.AwareDateTime()
 
 
-class OrderPage(Schema):
-    """A page of orders, newest first."""
-
-    items = fields.List(fields.Nested(OrderCard))
-    next_cursor = fields.String(allow_none=True)
+#: A page of orders, newest first.
+OrderPage = page_of(OrderCard)
 
 
 class TermsOut(Schema):
@@ -225,11 +222,8 @@ class DisputeCard(Schema):
     changed_at = fields.AwareDateTime()
 
 
-class DisputePage(Schema):
-    """A page of disputed lots."""
-
-    items = fields.List(fields.Nested(DisputeCard))
-    next_cursor = fields.String(allow_none=True)
+#: A page of disputed lots.
+DisputePage = page_of(DisputeCard)
 
 
 class OrderOut(OrderState):

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from exchange.web.api import Body, PageQuery
+from exchange.web.api import Body, PageQuery, page_of
 
 _PURPOSE = fields.String(required=True, validate=validate.Length(1, 500))
 
@@ -35,11 +35,8 @@ class Entry(Schema):
         return json.loads(told.body)
 
 
-class EntryPage(Schema):
-    """A page of entries, newest first."""
-
-    items = fields.List(fields.Nested(Entry))
-    next_cursor = fields.String(allow_none=True)
+#: A page of entries, newest first.
+EntryPage = page_of(Entry)
 
 
 class Story(Schema):

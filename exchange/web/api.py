@@ -58,6 +58,17 @@ class PageQuery(Body):
     limit = fields.Integer(load_default=DEFAULT_LIMIT, validate=validate.Range(1, MAX_LIMIT))
 
 
+def page_of(item: type[Schema]) -> type[Schema]:
+    """The schema of a page of ``item``: some items, and the cursor of those that follow (null at the end)."""
+    members = {
+        "items": fields.List(fields.Nested(item)),
+        "next_cursor": fields.String(allow_none=True),
+        "__module__": item.__module__,
+        "__doc__": f"A page of {item.__name__}.",
+    }
+    return type(f"{item.__name__}Page", (Schema,), members)
+
+
 class _Parser(FlaskParser):
     """Reads JSON bodies and nothing in their place, and lets no text through that no table could hold."""
 

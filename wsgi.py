@@ -184,7 +184,7 @@ def house(config: "Config") -> "Iterator[House]":
     try:
         db.bind(databases["app"])
         clock.allow_offset(demonstration=config.demonstration)
-        vault.bind(vault.KeyRing.of(config.master_key))
+        vault.bind(vault.KeyRing.of_all(config.master_keys))
         attest.bind(Signer(config.origin, log_key(config)))
         goods.bind(open_store(config.store_url, config.store_options))
         sandbox = _open_sandbox(config, _libpq(databases["app"]))

@@ -21,13 +21,13 @@ _SHORTEST, _DIFFERENT = 24, 8
 _SANDBOX = "sk_test_sandbox"
 _SECRETS = {
     "secret_key": "DATABOURSE_SECRET_KEY",
-    "master_key": "DATABOURSE_MASTER_KEY",
+    "master_keys": "DATABOURSE_MASTER_KEY",
     "log_key": "DATABOURSE_LOG_KEY",
     "stripe_key": "STRIPE_SECRET_KEY",
     "webhook_secret": "STRIPE_WEBHOOK_SECRET",
 }
-#: These hold exactly 32 random bytes, in base64.
-_KEYS = frozenset({"master_key", "log_key"})
+#: These hold exactly 32 random bytes, in base64; of master keys there may be several, by commas, the newest last.
+_KEYS = frozenset({"master_keys", "log_key"})
 _DATABASES = {
     "owner": "DATABASE_URL_OWNER",
     "app": "DATABASE_URL",
@@ -50,6 +50,7 @@ class Config:
         base_url: Where people reach the site, without a trailing slash.
         store_url: Where goods lie: ``file:///…`` or ``s3://bucket/prefix``.
         databases: Role to URL; empty when the embedded database is used.
+        master_keys: Oldest first; the last one wraps, all of them unwrap.
         proxies: How many proxies in front add to ``X-Forwarded-For``; limits per origin count what they say.
         stripe_key: A Stripe secret key; one that begins with ``sk_test_sandbox`` opens the built-in sandbox.
     """
@@ -61,7 +62,7 @@ class Config:
     store_url: str
     databases: Mapping[str, str] = field(repr=False)
     secret_key: str = field(repr=False)
-    master_key: bytes = field(repr=False)
+    master_keys: tuple[bytes, ...] = field(repr=False)
     log_key: bytes = field(repr=False)
     stripe_key: str = field(repr=False)
     webhook_secret: str = field(repr=False)
@@ -101,7 +102,7 @@ class Config:
             "smtp_url": environ.get("DATABOURSE_SMTP", ""),
             "port": _number(environ, "PORT", 8000),
             "proxies": _number(environ, "DATABOURSE_PROXIES", 0),
-            **{name: _key(name, text) if name in _KEYS else text for name, text in given.items()},
+            **{name: _value(name, text) for name, text in given.items()},
         }
         return cls(**{**values, **overrides})  # type: ignore[arg-type]  # each value is typed where it is read
 
@@ -130,6 +131,12 @@ def _require_fit(given: Mapping[str, str]) -> None:
             raise ConfigError(f"{_SECRETS[name]} is a default or too simple; make one with: openssl rand -base64 32")
     if len(set(given.values())) < len(given):
         raise ConfigError("each secret is its own: two of them are the same")
+
+
+def _value(name: str, text: str) -> object:
+    if name == "master_keys":
+        return tuple(_key(name, part.strip()) for part in text.split(","))
+    return _key(name, text) if name in _KEYS else text
 
 
 def _key(name: str, text: str) -> bytes:

@@ -16,7 +16,7 @@ import stat
 import struct
 import tempfile
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -97,6 +97,20 @@ class KeyRing:
         """A ring of this one key, under an id computed from it."""
         key_id = _key_id(key)
         return cls({key_id: key}, current=key_id)
+
+    @classmethod
+    def of_all(cls, keys: Sequence[bytes]) -> Self:
+        """A ring of these keys, oldest first: the last one is current, the first one stays the index key.
+
+        Raises:
+            VaultError: There is none.
+        """
+        if not keys:
+            raise VaultError("a ring has at least one key")
+        ring = cls.of(keys[0])
+        for key in keys[1:]:
+            ring = ring.rotated(key)
+        return ring
 
     def rotated(self, key: bytes | None = None) -> Self:
         """A ring with one more key (random if not given), which becomes the current one."""

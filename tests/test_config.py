@@ -72,6 +72,16 @@ def test_keys_are_32_bytes_in_base64(fit: dict[str, str], name: str) -> None:
         Config.load(fit)
 
 
+def test_master_keys_rotate_by_adding_one(fit: dict[str, str]) -> None:
+    older = fit["DATABOURSE_MASTER_KEY"]
+    fit["DATABOURSE_MASTER_KEY"] = f"{older}, {key()}"
+    first, last = Config.load(fit).master_keys
+    assert (base64.b64encode(first).decode(), first != last) == (older, True)
+    fit["DATABOURSE_MASTER_KEY"] = f"{older},"
+    with pytest.raises(ConfigError, match="32 bytes"):
+        Config.load(fit)
+
+
 def test_databases_are_given_all_or_none(fit: dict[str, str]) -> None:
     fit["DATABASE_URL"] = "postgresql+psycopg:///x"
     with pytest.raises(ConfigError, match="DATABASE_URL_OWNER"):
@@ -97,7 +107,7 @@ def test_a_demonstration_makes_its_secrets_once_and_keeps_them_private(tmp_path:
     assert Config.load(environ, mode="demonstration") == first
     assert (tmp_path / "home" / "secrets.json").stat().st_mode & 0o777 == 0o600
     assert first.sandbox
-    assert len({first.secret_key, first.webhook_secret, first.stripe_key, first.log_key, first.master_key}) == 5
+    assert len({first.secret_key, first.webhook_secret, first.stripe_key, first.log_key, first.master_keys}) == 5
 
 
 def test_a_configuration_does_not_show_its_secrets(fit: dict[str, str]) -> None:

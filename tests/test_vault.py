@@ -280,3 +280,15 @@ def test_an_envelope_cannot_ask_for_unreasonable_work(costs: tuple[int, int, int
     _, sealed = vault.new_signing_key("pw")
     with pytest.raises(VaultError, match="unreasonable"):
         vault.sign_with(sealed[:1] + struct.pack(">IIB", *costs) + sealed[10:], "pw", b"")
+
+
+def test_a_ring_of_several_keys_wraps_with_the_last_and_indexes_with_the_first() -> None:
+    first, last = bytes(range(32)), bytes(range(32, 64))
+    older, ring = KeyRing.of(first), KeyRing.of_all([first, last])
+    wrapped = older.wrap(b"k" * 32, purpose="p", subject="s")
+    assert ring.unwrap(wrapped, purpose="p", subject="s") == b"k" * 32
+    assert ring.blind_index("p", "text") == older.blind_index("p", "text")
+    with pytest.raises(VaultError):
+        older.unwrap(ring.wrap(b"k" * 32, purpose="p", subject="s"), purpose="p", subject="s")
+    with pytest.raises(VaultError):
+        KeyRing.of_all([])

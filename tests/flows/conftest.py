@@ -161,7 +161,7 @@ def _config(database: Database, home: Any) -> Config:
         store_url=f"file://{home}/goods",
         databases={role: database.url(role) for role in wsgi.ROLES},
         secret_key=secrets.token_hex(24),
-        master_key=secrets.token_bytes(32),
+        master_keys=(secrets.token_bytes(32),),
         log_key=secrets.token_bytes(32),
         stripe_key=f"sk_test_sandbox{secrets.token_hex(16)}",
         webhook_secret=f"whsec_{base64.b32encode(secrets.token_bytes(20)).decode()}",

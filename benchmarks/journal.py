@@ -112,8 +112,8 @@ def main() -> None:
                     rate(append, clients) / rate(plain(server.conninfo("databourse_app")), clients)
                     for _ in range(ROUNDS)
                 ]
-                print(f"journal_append_{clients} {statistics.median(ratios):.2f}")
-            print(f"journal_drain {drain(server):.2f}")
+                print(f"journal_append_{clients} {statistics.median(ratios):.2f} ratio")
+            print(f"journal_drain {drain(server):.2f} ratio")
             db.engine().dispose()
             owner.dispose()
 

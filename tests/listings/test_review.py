@@ -42,7 +42,7 @@ def told(subject: str) -> list[str]:
 
 def restrained(subject: str) -> None:
     officer = Actor("per_x", "org_operator", frozenset({"security_administrator"}))
-    restrain(Actor(None, None, officer.roles), subject, measure="suspension", basis="basis", reason="reason")
+    restrain(officer, subject, measure="suspension", basis="basis", reason="reason")
 
 
 def on_notice(db: object, seller: Party) -> Version:

@@ -100,6 +100,7 @@ def rule_dispute(tx: Transaction, lot_id: str, *, seller_share_percent: int, rea
     digests = statements.keep(tx, lot.id, by=OFFICER, step="rule", words=reason)
     lot.closing_reason = statements.cleaned(reason)
     lot.seller_share_percent, lot.ruled_by = seller_share_percent, tx.actor.person_id
+    lot.proposed_share_percent = lot.proposed_by = None  # what was proposed before a ruling is off the table
     lot.rulings += 1
     last = lot.rulings >= LAST_RULING
     until = None if last else calendar.working_days_after(tx.session, tx.now, deadlines.OBJECTION_WORKING_DAYS).ends_at

@@ -96,6 +96,16 @@ def test_the_parties_settle_when_both_name_the_same_share(trade: Trade) -> None:
     assert sorted(ops_of(lot)) == [("payment", "confirmed"), ("refund", "confirmed"), ("transfer", "confirmed")]
 
 
+def test_a_proposal_made_before_a_ruling_is_off_the_table_after_an_objection(trade: Trade) -> None:
+    lot = trade.disputed()
+    lots_disputes.settle_dispute(trade.buyer.actor, lot.id, seller_share_percent=30)
+    rule(staff(trade, "dispute_officer"), lot, 60)
+    lots_disputes.object_to_ruling(trade.buyer.actor, lot.id, reason="too much")
+    proposed = lots_disputes.settle_dispute(trade.seller.actor, lot.id, seller_share_percent=30)
+    assert (proposed.state, proposed.proposed_by) == ("disputed", "seller")
+    assert lots_disputes.settle_dispute(trade.buyer.actor, lot.id, seller_share_percent=30).state == "ruled"
+
+
 def test_no_officer_rules_where_the_contract_leaves_it_to_the_courts(trade: Trade) -> None:
     lot = trade.disputed(disputes="none")
     with pytest.raises(Conflict) as caught:

@@ -156,13 +156,14 @@ PAY = Step("settlement.pay", (parties_vetted, standing, unrestrained, not_charge
 DELIVER = Step("settlement.deliver", (unrestrained, not_charged_back))
 ACCEPT = Step("settlement.accept", (received,))
 RELEASE = Step("settlement.release", (releasable, unrestrained, not_charged_back))
-#: Behind these the clock of a lot stands still; that of an inspection also while the goods are not those listed.
+#: Behind these the clock of a lot stands still.
 CLOCK = Step("settlement.clock", (parties_vetted, unrestrained, not_charged_back))
-INSPECTION = Step("settlement.inspection", (*CLOCK.gates, as_listed))
+#: Without these a delivery is not taken for accepted.
+DEEMED = Step("settlement.deemed_acceptance", (as_listed,))
 
 
 def hindrance(tx: Transaction, step: Step, order: Order, lot: Lot) -> Refused | None:
-    """What makes the clock of a lot stand still at this moment."""
+    """What a step's gates have against a lot at this moment."""
     try:
         step.ask(tx, order, lot)
     except Refused as found:

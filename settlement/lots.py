@@ -168,17 +168,23 @@ def accept_lot(tx: Transaction, lot_id: str) -> Lot:
 def lapse_inspection(tx: Transaction, lot_id: str) -> Lot:
     """Take a delivery for accepted whose inspection window is over (called by the clock).
 
-    The clock stands still while what was served or received is not what was listed.
+    Where what was served or received is not what was listed, and the buyer neither rejected nor disputed it, the
+    delivery is in dispute: nobody's money waits for ever for a statement that never comes.
 
     Raises:
         WrongState: The lot is not under inspection.
     """
     tx.actor.need(CLOCK)
     order, lot = parties.locked_lot(tx, lot_id)
-    if deadlines.ripe(tx, order, lot, "delivered", gates.INSPECTION):
-        lot.accepted_at = tx.now
-        deadlines.advance(tx, lot, "lapse", by=CLOCK, facts={"amount": lot.amount.facts()})
-        fulfilment.release(tx, order, lot)
+    if not deadlines.ripe(tx, order, lot, "delivered", gates.CLOCK):
+        return lot
+    differs = gates.hindrance(tx, gates.DEEMED, order, lot)
+    if differs is not None:
+        deadlines.advance(tx, lot, "contest", by=CLOCK, facts={"rule": differs.rule_id, "code": differs.code})
+        return lot
+    lot.accepted_at = tx.now
+    deadlines.advance(tx, lot, "lapse", by=CLOCK, facts={"amount": lot.amount.facts()})
+    fulfilment.release(tx, order, lot)
     return lot
 
 

@@ -217,7 +217,7 @@ class DisputeCard(Schema):
     id = fields.String()
     order_id = fields.String()
     amount = fields.Nested(PriceOut)
-    dispute_reason = fields.String()
+    dispute_reason = fields.String(allow_none=True)
     rulings = fields.Integer()
     changed_at = fields.AwareDateTime()
 

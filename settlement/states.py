@@ -57,6 +57,7 @@ LOT = Lifecycle(
         ("delivered", "lapse"): Edge("accepted", _CLOCK, "lot.inspection_lapsed"),
         ("delivered", "reject"): Edge("funded", _BUYER, "lot.rejected"),
         ("delivered", "dispute"): Edge("disputed", _BUYER, "lot.disputed"),
+        ("delivered", "contest"): Edge("disputed", _CLOCK, "lot.contested"),
         ("disputed", "settle"): Edge("ruled", _PARTIES, "lot.dispute_settled"),
         ("disputed", "rule"): Edge("ruled", (OFFICER,), "lot.ruled"),
         ("ruled", "object"): Edge("disputed", _PARTIES, "lot.ruling_objected"),

@@ -86,10 +86,27 @@ def test_goods_that_differ_are_never_deemed_accepted(trade: Trade) -> None:
 
     lot = trade.delivered()
     delivery.confirm_receipt(trade.buyer.actor, lot.id, bytes(32))
-    trade.later(days=60)
-    stopped = found(Lot, lot.id)
-    assert (stopped.state, stopped.clock_stopped_at is not None) == ("delivered", True)
     assert lots.reject_lot(trade.buyer.actor, lot.id, reason="other bytes").state == "funded"
+
+
+@pytest.mark.rule("T-10")
+def test_a_difference_that_nobody_takes_up_is_a_dispute_when_the_window_ends(trade: Trade) -> None:
+    from people import staff
+
+    from settlement import delivery, lots_disputes, queries
+
+    lot = trade.delivered()
+    delivery.confirm_receipt(trade.buyer.actor, lot.id, bytes(32))
+    trade.later(days=16)
+    assert found(Lot, lot.id).state == "delivered"
+    trade.later(days=60)
+    assert (found(Lot, lot.id).state, entries(lot.id)[-1]) == ("disputed", "lot.contested")
+    assert money_of(lot) == {"funded": lot.amount_minor, "held": lot.amount_minor}
+    assert [card["id"] for card in queries.disputes().items] == [lot.id]
+    officer = staff(trade, "dispute_officer")
+    lots_disputes.rule_dispute(officer, lot.id, seller_share_percent=100, reason="served as listed")
+    trade.later(days=10)
+    assert found(Lot, lot.id).state == "settled"
 
 
 def test_a_rejected_delivery_is_made_once_more(trade: Trade) -> None:

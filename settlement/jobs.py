@@ -5,13 +5,20 @@ the clocks when they are about to take theirs.
 """
 
 import functools
+import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from exchange import clock
+from exchange.errors import Unavailable
 from exchange.handlers import Handler
 from exchange.jobs import Carrier, DueHandler, Round
 from settlement import grants, inbox, lots, lots_disputes, lots_money, money, orders, payout_accounts
 from settlement.gateways.stripe_gateway import StripeGateway
+from settlement.reconciliation import reconcile
+
+log = logging.getLogger(__name__)
 
 DUE: Mapping[str, DueHandler] = {
     "order.signing": orders.lapse_signing,
@@ -43,5 +50,34 @@ def outbox(gateway: StripeGateway) -> Mapping[str, Carrier]:
 
 
 def rounds(gateway: StripeGateway) -> tuple[Round, ...]:
-    """What a worker looks after besides due rows and the outbox: operations that no event told of."""
-    return (functools.partial(money.poll, gateway),)
+    """What a worker looks after besides due rows and the outbox.
+
+    Operations that no event told of, and once a day the gateway's whole statement.
+    """
+    return (functools.partial(money.poll, gateway), DailyReconciliation(gateway))
+
+
+class DailyReconciliation:
+    """Reconciles ``first`` after the worker starts and then once a day, in real time; says in the log what is amiss.
+
+    Several workers may do it: a line is kept once.
+    """
+
+    def __init__(self, gateway: StripeGateway, *, first: timedelta = timedelta(hours=1)) -> None:
+        self._gateway = gateway
+        self._next = clock.real_now() + first
+
+    def __call__(self) -> bool:
+        """Reconcile if it is time; nothing more is waiting either way."""
+        if clock.real_now() < self._next:
+            return False
+        self._next = clock.real_now() + timedelta(days=1)
+        try:
+            found = reconcile(self._gateway)
+        except Unavailable:
+            self._next = clock.real_now() + timedelta(minutes=15)
+            return False
+        if found.suspense or found.missing or found.discrepancies:
+            counts = (found.suspense, len(found.missing), len(found.discrepancies))
+            log.error("reconciliation: %d lines to suspense, %d operations missing, %d accounts that differ", *counts)
+        return False

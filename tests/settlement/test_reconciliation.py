@@ -115,3 +115,19 @@ def test_a_line_of_another_amount_does_not_meet_the_operation(gateway: StripeGat
     with engine().begin() as connection:
         connection.execute(text("UPDATE money_op SET amount_minor = :minor"), {"minor": PRICE.minor + 1})
     assert reconcile(gateway).waiting == 1
+
+
+def test_the_worker_reconciles_once_a_day(near_world: SimpleNamespace, gateway: StripeGateway) -> None:
+    from settlement.jobs import DailyReconciliation
+
+    def lines() -> int:
+        with read() as session:
+            return session.scalar(text("SELECT count(*) FROM gateway_line")) or 0
+
+    stranger(near_world)
+    later = DailyReconciliation(gateway)
+    assert (later(), lines()) == (False, 0)
+    now = DailyReconciliation(gateway, first=timedelta())
+    assert (now(), lines()) == (False, 1)
+    stranger(near_world)
+    assert (now(), lines()) == (False, 1)

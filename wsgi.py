@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from flask import Flask
 
@@ -70,7 +72,7 @@ def create_app(opened: "House") -> "Flask":
     import settlement.api
     import settlement.delivery_api
     from exchange.members.queries import actor_of_token
-    from exchange.web import api, demonstration, log, pages
+    from exchange.web import api, demonstration, desk, log, pages, words
     from exchange.web.app import csrf, make_app
     from settlement import hooks
 
@@ -84,6 +86,8 @@ def create_app(opened: "House") -> "Flask":
     api.init_app(app, *blueprints)
     for blueprint in (pages.blueprint, log.blueprint, hooks.hooks):
         app.register_blueprint(blueprint)
+    words.init_app(app, _words())
+    desk.init_app(app, faces())
     for blueprint in (*blueprints, hooks.hooks):
         csrf.exempt(blueprint)  # bearer tokens and signatures are never sent by a browser on its own
     app.extensions[hooks.GATEWAY_EXTENSION] = opened.gateway
@@ -94,6 +98,35 @@ def create_app(opened: "House") -> "Flask":
         mount = {"/sandbox": opened.sandbox.hosted_pages}
         app.wsgi_app = DispatcherMiddleware(app.wsgi_app, mount)  # type: ignore[method-assign, arg-type]
     return app
+
+
+def faces() -> "list[ModuleType]":
+    """The modules with pages, in the order of their menus."""
+    import exchange.members.console
+    import exchange.members.views
+    import exchange.oversight.views
+    import listings.catalogue
+    import listings.console
+    import listings.views
+    import provenance.console
+    import provenance.views
+    import settlement.console
+    import settlement.lot_views
+    import settlement.views
+
+    parties = (listings.catalogue, settlement.views, settlement.lot_views, listings.views, provenance.views)
+    staff = (exchange.members.console, listings.console, provenance.console, settlement.console)
+    return [*parties, exchange.members.views, *staff, exchange.oversight.views]
+
+
+def _words() -> "list[ModuleType]":
+    import exchange.members.words
+    import exchange.oversight.words
+    import listings.words
+    import provenance.words
+    import settlement.words
+
+    return [exchange.members.words, exchange.oversight.words, provenance.words, listings.words, settlement.words]
 
 
 def worker(opened: "House") -> "Worker":

@@ -32,12 +32,14 @@ class Actor:
         org_id: The organisation acted for; the operator's own for staff, the organ for a regulator.
         roles: What the person may act as there.
         request_key: The caller's idempotency key for the next verb, when it sent one.
+        expects: A subject's id and the ``row_version`` the caller read; the next verb refuses when it has moved on.
     """
 
     person_id: str | None
     org_id: str | None
     roles: frozenset[str]
     request_key: str | None = None
+    expects: tuple[str, int] | None = None
 
     @classmethod
     def clock(cls) -> Self:
@@ -57,6 +59,10 @@ class Actor:
     def with_key(self, request_key: str | None) -> Self:
         """The same actor, sending an idempotency key."""
         return replace(self, request_key=request_key)
+
+    def expecting(self, expects: tuple[str, int] | None) -> Self:
+        """The same actor, acting on a subject as it was read."""
+        return replace(self, expects=expects)
 
     def need(self, *roles: str) -> str:
         """The first of ``roles`` that this actor holds.

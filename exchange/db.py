@@ -7,6 +7,7 @@ everything that only looks.
 
 import functools
 import json
+import select as system
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 import psycopg.errors
 from sqlalchemy import Engine, Select, create_engine, event, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session, UOWTransaction
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -23,7 +24,7 @@ from exchange import clock, vault
 from exchange.actors import Actor
 from exchange.errors import InvariantBroken, KeyReused, NotFound, Refused, StaleVersion
 from exchange.journal import record
-from exchange.journal.record import Event
+from exchange.journal.record import Author, Event
 from exchange.models import ClockOffset, Due, Outbox, RequestKey
 from exchange.orm import Base, Journalled, Stateful
 
@@ -37,8 +38,11 @@ CLOCK_SUBJECT = "clk_demonstration"
 
 _engine: Engine | None = None
 
-# The mark that the guards look for and the clock's offset, in one round trip.
-_BEGIN = text("SELECT set_config('databourse.tx', :verb, true), (SELECT max(seconds) FROM clock_offset)")
+# The mark that the guards look for, the clock's offset and the actor's wrapped data key, in one round trip.
+_BEGIN = """
+    SELECT set_config('databourse.tx', %s, true), (SELECT max(seconds) FROM clock_offset),
+        (SELECT wrapped FROM subject_key WHERE subject = %s)
+"""
 _OFFSET = text("SELECT max(seconds) FROM clock_offset")
 
 
@@ -47,10 +51,21 @@ def bind(url: str, *, pool_size: int = 10) -> Engine:
     global _engine  # noqa: PLW0603  (a process has one database)
     if _engine is not None:
         _engine.dispose()
-    _engine = create_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=20, hide_parameters=True
-    )
+    _engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=20, hide_parameters=True)
+    event.listen(_engine, "checkout", _refuse_hung_up)
     return _engine
+
+
+def _refuse_hung_up(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Pass over pooled connections whose server went away, and all that are as old.
+
+    An idle server says nothing but goodbye, so something to be read tells as much as a question would, without its
+    round trip.
+    """
+    poll = system.poll()
+    poll.register(connection.fileno(), system.POLLIN)
+    if poll.poll(0):
+        raise InvalidatePoolError("the server of a pooled connection went away")
 
 
 def engine() -> Engine:
@@ -67,12 +82,14 @@ def engine() -> Engine:
 class Transaction:
     """An open business transaction: what verbs, and the functions they call, write through."""
 
-    def __init__(self, session: Session, actor: Actor, now: datetime) -> None:
+    def __init__(self, session: Session, actor: Actor, now: datetime, wrapped: bytes | None) -> None:
         self.session = session
         self.actor = actor
         self.now = now
+        self._wrapped = wrapped
         self._events: list[Event] = []
         self._written = False
+        self._expects = actor.expects
 
     # -- reading and locking ------------------------------------------------------------------------------------
 
@@ -92,7 +109,18 @@ class Transaction:
         row = self.session.get(kind, key, with_for_update=True, populate_existing=True)
         if row is None:
             raise NotFound("There is no such %(kind)s.", kind=kind.__tablename__)
+        self._meet_expectation(row)
         return row
+
+    def _meet_expectation(self, row: Base) -> None:
+        """Hold the caller to the version it read, the first time its subject is locked."""
+        if self._expects is None or not isinstance(row, Stateful):
+            return
+        subject: Stateful = row
+        if subject.id == self._expects[0]:
+            if subject.row_version != self._expects[1]:
+                raise _stale()
+            self._expects = None  # what this verb changes itself from here on is its own affair
 
     def first(self, statement: Select[R]) -> R | None:
         """The first result of ``statement``, or ``None``."""
@@ -159,9 +187,7 @@ class Transaction:
         digests: Mapping[str, bytes] | None = None,
     ) -> None:
         """Record an entry in the story of ``subject_id``; it is written when the transaction ends."""
-        self._events.append(
-            Event(subject_id, action, self.actor.org_id, by, self.actor.person_id, links, facts or {}, digests or {})
-        )
+        self._events.append(Event(subject_id, action, self.actor.org_id, by, links, facts or {}, digests or {}))
 
     def due(self, kind: str, subject_id: str, at: datetime) -> None:
         """Let the worker call the handler of ``kind`` for ``subject_id`` once the exchange's time reaches ``at``."""
@@ -183,11 +209,21 @@ class Transaction:
     # -- the end ------------------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
+        if self._expects is not None:
+            raise _stale()  # the verb never came across the subject that the caller read
         self.session.flush()
         if self._events:
-            record.write(self.session, self._events, self.now)
+            record.write(self.session.connection(), self._events, self.now, self._author())
         elif self._written:
             raise InvariantBroken("business rows were written and nothing was recorded")
+
+    def _author(self) -> Author | None:
+        person_id = self.actor.person_id
+        if person_id is None:
+            return None
+        if self._wrapped is None:  # the person's first deed; this transaction may have made the key meanwhile
+            return Author(person_id, vault.subject_key(self.session, person_id))
+        return Author(person_id, vault.open_key(self._wrapped, person_id))
 
 
 @event.listens_for(Session, "before_flush")
@@ -211,15 +247,19 @@ def transaction(actor: Actor, verb_name: str = "transaction") -> Iterator[Transa
         StaleVersion: A row changed under the transaction's feet.
     """
     with Session(engine(), expire_on_commit=False) as session, session.begin():
-        _, seconds = session.execute(_BEGIN, {"verb": verb_name}).one()
+        _, seconds, wrapped = session.connection().exec_driver_sql(_BEGIN, (verb_name, actor.person_id)).one()
         clock.set_offset(timedelta(seconds=seconds or 0))
-        tx = Transaction(session, actor, clock.now())
+        tx = Transaction(session, actor, clock.now(), wrapped)
         session.info["transaction"] = tx
         try:
             yield tx
             tx._finish()  # noqa: SLF001  (the context manager is the transaction's other half)
         except StaleDataError as error:
-            raise StaleVersion("This was changed by somebody else in the meantime; read it again.") from error
+            raise _stale() from error
+
+
+def _stale() -> StaleVersion:
+    return StaleVersion("This was changed by somebody else in the meantime; read it again.")
 
 
 @contextmanager
@@ -247,6 +287,7 @@ def verb(function: Callable[Concatenate[Transaction, P], R]) -> Callable[Concate
                 with transaction(actor, name) as tx:
                     known = _take_key(tx, name, (args, kwargs))
                     if known is not None:
+                        tx._expects = None  # noqa: SLF001  (this call was carried out before; nothing is left to meet)
                         return known  # type: ignore[no-any-return]  # the row this verb returned the first time
                     answer = function(tx, *args, **kwargs)
                     _keep_answer(tx, name, answer)
@@ -299,7 +340,7 @@ def _keep_refusal(actor: Actor, verb_name: str, refusal: Refused) -> None:
         return
     about, *links = refusal.subjects
     facts = {"rule": refusal.rule_id, "code": refusal.code, "verb": verb_name}
-    with transaction(actor, "keep_refusal") as tx:
+    with transaction(actor.expecting(None), "keep_refusal") as tx:
         role = min(actor.roles, default="visitor")
         tx.record(about, "gate.refused", by=role, facts=facts, links=links)
 

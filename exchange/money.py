@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Self
 
 from exchange.errors import Invalid
@@ -71,6 +72,11 @@ class Money:
         if not 0 <= parts <= of or of <= 0:
             raise ValueError("a share lies between nothing and the whole")
         return Money(self.minor * parts // of, self.currency)
+
+    @property
+    def decimal(self) -> Decimal:
+        """The amount in the currency's own unit, exactly, for formatting."""
+        return Decimal(self.minor).scaleb(-EXPONENTS[self.currency])
 
     def facts(self) -> dict[str, str]:
         """As a journal fact: both members are strings, so no reader can round them."""

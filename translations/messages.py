@@ -1,8 +1,9 @@
 """What the interface says in English, gathered from the source, and the catalogue that translates it.
 
 Gathered are the messages and remedies of ``exchange.errors`` wherever one is raised, the messages of marshmallow
-validators, arguments of ``gettext``, and what templates mark. ``python -m translations.messages`` brings the catalogue
-up to date: new messages wait with an empty translation, those that nobody says any more leave.
+validators, arguments of ``gettext`` and ``N_``, and what templates mark. Each room has its catalogue; what several
+rooms say stands in the leftmost one's. ``python -m translations.messages [room ...]`` brings catalogues up to date: new
+messages wait with an empty translation, those that nobody says any more leave.
 """
 
 # ruff: noqa: INP001  (a folder of catalogues, with the script that keeps them)
@@ -20,7 +21,11 @@ from exchange.web import field_messages, problems
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("exchange", "provenance", "listings", "settlement")
-CATALOGUE = ROOT / "translations" / "zh" / "LC_MESSAGES" / "messages.po"
+CATALOGUES = ROOT / "translations" / "zh" / "LC_MESSAGES"
+#: The rooms with a catalogue each, from left to right.
+ROOMS = ("exchange", "members", "oversight", "provenance", "listings", "settlement")
+#: Rooms whose code stands inside another package.
+_INNER = {"exchange/members/": "members", "exchange/oversight/": "oversight"}
 
 _HEADER = "# What Databourse 数衡 says, in Chinese. Brought up to date by: python -m translations.messages"
 _MAKERS = dict.fromkeys(("copyright_holder", "msgid_bugs_address", "last_translator", "language_team"), "Databourse")
@@ -32,6 +37,7 @@ _PLACES = {name: 0 for name, kind in vars(errors).items() if isinstance(kind, ty
     "Refused": 1,
     "ValidationError": 0,
     "gettext": 0,
+    "N_": 0,
 }
 _WORDS = ("remedy",)
 
@@ -170,28 +176,43 @@ def _name(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else ""
 
 
-def read() -> Catalog:
-    """The catalogue as it stands."""
-    with CATALOGUE.open("rb") as file:
+def room_of(where: Iterable[str]) -> str:
+    """The room whose catalogue holds a message said at ``where``."""
+    return min((_room(place) for place in where), key=ROOMS.index)
+
+
+def _room(place: str) -> str:
+    path = place.removeprefix("templates/")
+    inner = next((room for folder, room in _INNER.items() if path.startswith(folder)), None)
+    first = path.partition("/")[0]
+    return inner or (first if first in ROOMS else ROOMS[0])
+
+
+def read(room: str) -> Catalog:
+    """The catalogue of ``room`` as it stands; empty before its first message."""
+    path = CATALOGUES / f"{room}.po"
+    if not path.exists():
+        return Catalog(locale="zh")
+    with path.open("rb") as file:
         return pofile.read_po(file, locale="zh")
 
 
-def update() -> list[str]:
-    """Bring the catalogue's messages up to date; the ones without a translation."""
-    old, new = (
-        read(),
-        Catalog(locale="zh", header_comment=_HEADER, project="Databourse", version="1", fuzzy=False, **_MAKERS),
-    )
-    for message in gather().messages:
-        known = old.get(message)
-        new.add(message, known.string if known is not None else "")
+def update(room: str) -> list[str]:
+    """Bring the messages of a room's catalogue up to date; the ones without a translation."""
+    old = read(room)
+    new = Catalog(locale="zh", header_comment=_HEADER, project="Databourse", version="1", fuzzy=False, **_MAKERS)
+    elsewhere = [read(other) for other in ROOMS if other != room]
+    for message, where in gather().messages.items():
+        if room_of(where) == room:
+            known = next((found for book in (old, *elsewhere) if (found := book.get(message)) and found.string), None)
+            new.add(message, known.string if known is not None else "")
     new.revision_date = new.creation_date = old.creation_date  # the file changes only when a message does
-    with CATALOGUE.open("wb") as file:
+    with (CATALOGUES / f"{room}.po").open("wb") as file:
         pofile.write_po(file, new, width=0, sort_output=True)
     return sorted(str(message.id) for message in new if message.id and not message.string)
 
 
 if __name__ == "__main__":
-    waiting = update()
+    waiting = [message for room in sys.argv[1:] or ROOMS for message in update(room)]
     sys.stdout.writelines(f"{message}\n" for message in waiting)
     sys.exit(bool(waiting))

@@ -22,6 +22,7 @@ ActorLoader = Callable[[str], Actor | None]
 COOKIE = "databourse_session"
 #: What reads and changes nothing: repeating it needs no key.
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_ETAG = re.compile(r'"?(?P<id>[a-z_]{2,24}_[\w-]{1,64}):(?P<version>[0-9]{1,9})"?', re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _VISITOR = Actor(None, None, frozenset({"visitor"}))
 
@@ -75,23 +76,48 @@ def anyone_of(*roles: str) -> Callable[[View], View]:
     return lambda view: _guarded(view, Access("roles", frozenset(roles)))
 
 
-def actor() -> Actor:
-    """Who is calling, with the idempotency key that came with the request; a visitor when nobody is signed in.
-
-    Raises:
-        Invalid: The key is empty, longer than 255 characters, or not of visible ASCII characters.
-    """
+def caller() -> Actor:
+    """Who is calling; a visitor when nobody is signed in."""
     if "actor" not in g:
         token = _token()
         found = current_app.extensions["load_actor"](token) if token else None
         g.actor = found or _VISITOR
-    caller: Actor = g.actor
-    return caller.with_key(_request_key())
+    found_before: Actor = g.actor
+    return found_before
+
+
+def actor() -> Actor:
+    """Who is calling, with what came with the request: its idempotency key, and the version it was made from.
+
+    The API says both in headers (``Idempotency-Key``, ``If-Match``), a page in fields of its form.
+
+    Raises:
+        Invalid: The key is empty, longer than 255 characters, or not of visible ASCII characters; or the version is
+            not ``"<id>:<row_version>"``.
+    """
+    if request.method in _READING:
+        return caller()
+    return caller().with_key(_request_key()).expecting(_expected())
+
+
+def _expected() -> tuple[str, int] | None:
+    """The subject and version the request was made from."""
+    said = request.headers.get("If-Match") if _through_the_api() else request.form.get("version")
+    if not said or said == "*":
+        return None
+    found = _ETAG.fullmatch(said)
+    if found is None:
+        raise Invalid("The version is not one of ours.", code="invalid_version")
+    return found["id"], int(found["version"])
+
+
+def _through_the_api() -> bool:
+    return request.path.startswith("/api/")
 
 
 def _request_key() -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is None or request.method in _READING:
+    key = request.headers.get("Idempotency-Key") if _through_the_api() else request.form.get("request_key")
+    if key is None:
         return None
     if _KEY.fullmatch(key) is None:
         raise Invalid(
@@ -102,7 +128,7 @@ def _request_key() -> str | None:
 
 def _token() -> str | None:
     """A bearer token on the API, the session cookie on pages: never the other, so that no page can forge API calls."""
-    if request.path.startswith("/api/"):
+    if _through_the_api():
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         return token.strip() or None if scheme.lower() == "bearer" else None
     return request.cookies.get(COOKIE)
@@ -112,10 +138,10 @@ def _guarded(view: View, access: Access) -> View:
     @functools.wraps(view)
     def call(*args: Any, **kwargs: Any) -> Any:
         if access.kind != "public":
-            caller = actor()
-            if caller.person_id is None:
+            who = caller()
+            if who.person_id is None:
                 raise NotSignedIn("Sign in first.")
-            if access.roles and not access.roles & caller.roles:
+            if access.roles and not access.roles & who.roles:
                 raise Forbidden("This needs one of the roles: %(roles)s.", roles=", ".join(sorted(access.roles)))
         return view(*args, **kwargs)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Flask, Response, abort, g, request
 from flask_wtf.csrf import CSRFProtect
 
-from exchange.web import access, languages, problems
+from exchange.web import access, filters, languages, problems
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 #: JSON and form bodies; goods are streamed by their own routes and never held.
@@ -39,6 +39,7 @@ def make_app(*, secret_key: str, base_url: str, load_actor: access.ActorLoader) 
     )
     csrf.init_app(app)
     languages.init_app(app)
+    filters.init_app(app)
     problems.init_app(app)
     app.before_request(_name_request)
     app.before_request(_refuse_nul)

@@ -1,7 +1,7 @@
 """Which language an answer is in: ``zh`` first, ``en`` when the reader asks for it.
 
-Messages are written in English and translated by ``translations/zh/LC_MESSAGES/messages.po``. The catalogue is read
-when it is first needed: there is no compiled copy beside it that could differ.
+Messages are written in English and translated by the rooms' catalogues in ``translations/zh/LC_MESSAGES``. They
+are read when first needed: there is no compiled copy beside it that could differ.
 """
 
 from functools import cache
@@ -47,11 +47,14 @@ def translations(lang: Lang) -> NullTranslations:
     """The catalogue of ``lang``; English is what messages are written in and needs none."""
     if lang == "en":
         return NullTranslations()
-    compiled = BytesIO()
-    with (CATALOGUES / lang / "LC_MESSAGES" / "messages.po").open("rb") as file:
-        mofile.write_mo(compiled, pofile.read_po(file, locale=lang))
-    compiled.seek(0)
-    return Translations(compiled)
+    together = Translations()
+    for path in sorted((CATALOGUES / lang / "LC_MESSAGES").glob("*.po")):
+        compiled = BytesIO()
+        with path.open("rb") as file:
+            mofile.write_mo(compiled, pofile.read_po(file, locale=lang))
+        compiled.seek(0)
+        together.add(Translations(compiled))
+    return together
 
 
 def _remember(response: Response) -> Response:

@@ -35,6 +35,13 @@ def log() -> str:
     return render_template("exchange/log.html", checkpoint=_checkpoint(), vkey=attest.vkey())
 
 
+@blueprint.get("/help")
+@access.public
+def help_page() -> str:
+    """How a trade goes, for each kind of reader."""
+    return render_template("exchange/help.html")
+
+
 @blueprint.get("/health")
 @access.public
 def health() -> dict[str, str]:

@@ -66,6 +66,7 @@ def test_what_is_public_is_named_here(site: Site) -> None:
         "GET pages.duties",
         "GET pages.log",
         "GET pages.health",
+        "GET pages.help_page",
         "GET log.checkpoint",
         "GET log.vkey",
         "GET log.tile",

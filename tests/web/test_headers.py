@@ -15,7 +15,7 @@ ANSWERS = [
     ("GET", "/nowhere", 404),
     ("POST", "/rules", 405),
     ("OPTIONS", "/rules", 200),
-    ("GET", "/static/plain.css", 200),
+    ("GET", "/static/theme.css", 200),
     ("GET", "/log/checkpoint", 404),
     ("GET", "/api/v1/openapi.json", 200),
     ("GET", "/api/v1/products", 200),

@@ -1,0 +1,6 @@
+"""The room's states and journal actions in words."""
+
+from exchange.marks import States, Words
+
+STATES: States = {}
+ACTIONS: Words = {}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from exchange.config import Config
     from exchange.jobs import Worker
     from exchange.lifecycle import Lifecycle
+    from exchange.mail import Post
     from exchange.postgres import Role, Server
     from exchange.processes import Supervisor
     from settlement.gateways.stripe_gateway import StripeGateway
@@ -66,6 +67,7 @@ def create_app(opened: "House") -> "Flask":
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     import exchange.members.api
+    import exchange.members.demonstration
     import exchange.oversight.api
     import listings.api
     import provenance.api
@@ -91,6 +93,9 @@ def create_app(opened: "House") -> "Flask":
     for blueprint in (*blueprints, hooks.hooks):
         csrf.exempt(blueprint)  # bearer tokens and signatures are never sent by a browser on its own
     app.extensions[hooks.GATEWAY_EXTENSION] = opened.gateway
+    if config.demonstration:
+        exchange.members.demonstration.init_app(app)
+    app.jinja_env.globals.update(sandbox=config.sandbox)
     if config.proxies:
         hops = config.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
@@ -103,6 +108,7 @@ def create_app(opened: "House") -> "Flask":
 def faces() -> "list[ModuleType]":
     """The modules with pages, in the order of their menus."""
     import exchange.members.console
+    import exchange.members.notification_views
     import exchange.members.views
     import exchange.oversight.views
     import listings.catalogue
@@ -116,7 +122,8 @@ def faces() -> "list[ModuleType]":
 
     parties = (listings.catalogue, settlement.views, settlement.lot_views, listings.views, provenance.views)
     staff = (exchange.members.console, listings.console, provenance.console, settlement.console)
-    return [*parties, exchange.members.views, *staff, exchange.oversight.views]
+    own = (exchange.members.views, exchange.members.notification_views)
+    return [*parties, *own, *staff, exchange.oversight.views]
 
 
 def _words() -> "list[ModuleType]":
@@ -129,6 +136,11 @@ def _words() -> "list[ModuleType]":
     return [exchange.members.words, exchange.oversight.words, provenance.words, listings.words, settlement.words]
 
 
+def _union(name: str) -> "dict[str, str]":
+    """What the rooms' word lists hold under ``name``, together."""
+    return {action: words.ACTIONS[action] for words in _words() for action in getattr(words, name, ())}
+
+
 def worker(opened: "House") -> "Worker":
     """Everything that falls due, in all rooms."""
     import exchange.members.jobs
@@ -136,13 +148,15 @@ def worker(opened: "House") -> "Worker":
     import provenance.jobs
     import settlement.jobs
     from exchange.jobs import Worker
+    from exchange.members import notifications
 
     rooms()
     parts = (exchange.members.jobs, provenance.jobs, listings.jobs, settlement.jobs)
     carriers = dict(settlement.jobs.outbox(opened.gateway))
+    carriers[notifications.MAIL] = notifications.carrier(_union("ACTIONS"), opened.config.base_url)
     for part in parts:
         carriers |= getattr(part, "OUTBOX", {})
-    rounds = list(settlement.jobs.rounds(opened.gateway))
+    rounds = [*settlement.jobs.rounds(opened.gateway), notifications.follow(frozenset(_union("TOLD")))]
     if opened.sandbox is not None:
         rounds.append(lambda: _deliver_webhooks(opened))
     return Worker(
@@ -204,7 +218,7 @@ class House:
 @contextmanager
 def house(config: "Config") -> "Iterator[House]":
     """Bind everything in this process; an embedded database is joined and left again."""
-    from exchange import attest, clock, db, postgres, vault
+    from exchange import attest, clock, db, mail, postgres, vault
     from exchange.journal.note import Signer
     from exchange.storage import open_store
     from listings import goods
@@ -220,6 +234,7 @@ def house(config: "Config") -> "Iterator[House]":
         vault.bind(vault.KeyRing.of_all(config.master_keys))
         attest.bind(Signer(config.origin, log_key(config)))
         goods.bind(open_store(config.store_url, config.store_options))
+        mail.bind(_open_post(config))
         sandbox = _open_sandbox(config, _libpq(databases["app"]))
         yield House(config, databases, _open_gateway(config, sandbox), sandbox, server)
     finally:
@@ -237,6 +252,14 @@ def log_key(config: "Config") -> "Ed25519PrivateKey":
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return Ed25519PrivateKey.from_private_bytes(config.log_key)
+
+
+def _open_post(config: "Config") -> "Post":
+    from exchange.mail import Folder, Smtp
+
+    if config.smtp_url:
+        return Smtp(config.smtp_url, config.mail_sender)
+    return Folder(config.home / "mail", config.mail_sender)
 
 
 def _open_sandbox(config: "Config", conninfo: str) -> "Sandbox | None":

@@ -68,6 +68,7 @@ class Config:
     webhook_secret: str = field(repr=False)
     store_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     smtp_url: str = field(default="", repr=False)
+    mail_sender: str = "databourse@localhost"
     host: str = "127.0.0.1"
     port: int = 8000
     proxies: int = 0
@@ -100,6 +101,7 @@ class Config:
             "store_options": _options(environ),
             "databases": databases,
             "smtp_url": environ.get("DATABOURSE_SMTP", ""),
+            "mail_sender": environ.get("DATABOURSE_MAIL_SENDER", "databourse@localhost"),
             "port": _number(environ, "PORT", 8000),
             "proxies": _number(environ, "DATABOURSE_PROXIES", 0),
             **{name: _value(name, text) for name, text in given.items()},

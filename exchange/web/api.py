@@ -1,10 +1,12 @@
 """The shared furniture of API v1: one OpenAPI document, strict schemas, common fields."""
 
+import functools
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any, cast
 
 from apispec.ext.marshmallow import MarshmallowPlugin, common
-from flask import Flask, Request
+from flask import Flask, Request, Response, after_this_request
 from flask_smorest import Api, Blueprint
 from marshmallow import RAISE, Schema, fields, validate
 from webargs.flaskparser import FlaskParser
@@ -109,9 +111,18 @@ def _is_text(text: str) -> bool:
 
 
 class _Blueprint(Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
-    """The library's blueprint with our parser; the document names each operation and says which need no token."""
+    """The library's blueprint with our parser and ETags; the document names each operation and says which are public.
+
+    An answer that tells of one subject (``id``, ``row_version``) carries its ETag ``"<id>:<row_version>"``; sent back
+    as ``If-Match`` it holds the next verb to that version.
+    """
 
     ARGUMENTS_PARSER = _Parser()
+
+    def response(self, *args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """The library's decorator over a view whose answer's version is noted first."""
+        outer = super().response(*args, **kwargs)
+        return lambda view: cast("Callable[..., Any]", outer(_noting_version(view)))
 
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Callable[..., Any] | None = None, **options: Any
@@ -128,6 +139,24 @@ class _Blueprint(Blueprint):  # type: ignore[misc]  # flask-smorest ships no typ
         if guard.kind == "public":
             known["security"] = []
         super().add_url_rule(rule, endpoint, self.doc(**known)(view_func), **options)
+
+
+def _noting_version(view: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(view)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        answer = view(*args, **kwargs)
+        if isinstance(answer, dict) and "id" in answer and "row_version" in answer:
+            etag = f'"{answer["id"]}:{answer["row_version"]}"'
+            after_this_request(lambda response: _tagged(response, etag))
+        return answer
+
+    return call
+
+
+def _tagged(response: Response, etag: str) -> Response:
+    if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+        response.headers["ETag"] = etag
+    return response
 
 
 def blueprint(name: str, module: str, description: str, *, below: str | None = None) -> Blueprint:

@@ -16,7 +16,7 @@ blueprint = Blueprint("pages", __name__)
 @blueprint.get("/")
 @access.public
 def home() -> str:
-    """What this is, and how far the log has come."""
+    """What this is, the doors into it, and how far the log has come."""
     return render_template("exchange/home.html", checkpoint=_checkpoint())
 
 

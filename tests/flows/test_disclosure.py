@@ -7,6 +7,7 @@ from typing import Any
 
 import people
 import pytest
+from exchange_site import VISA, Site, entries_told
 from market import DESCRIPTION
 from people import approved_company, regulator, sign_in, staff
 from sqlalchemy import select
@@ -28,7 +29,6 @@ from settlement import lots, vouchers
 from settlement.delivery_api import named
 from settlement.delivery_models import Voucher
 from settlement.models import Order
-from tests.flows.conftest import VISA, Site, entries_told
 
 
 def sealed(site: Site) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import market
 import origins
 import pytest
+from exchange_site import Site, entries_told
 from market import DESCRIPTION, TERMS, deposited
 from people import Party, approved_company, approved_department, staff
 from sqlalchemy import select
@@ -23,7 +24,6 @@ from provenance import register
 from provenance.models import Acquisition, Authorisation
 from settlement import lots, money
 from settlement.delivery_models import PayoutAccount, Voucher
-from tests.flows.conftest import Site, entries_told
 
 PASSWORD = {"password": "correct horse battery staple"}
 REASON = {"reason": "because"}

@@ -6,12 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from exchange_site import Site, entries_told
 from flask import Flask
 from people import DETAILS, registered, regulator, staff
 
 from exchange.actors import Actor
 from exchange.web.access import guard_of
-from tests.flows.conftest import Site, entries_told
 
 DEEP = "[" * 100_000
 LONG_NUMBER = '{"reason": ' + "9" * 5000 + "}"

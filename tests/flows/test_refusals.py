@@ -10,6 +10,7 @@ from datetime import date
 import market
 import origins
 import pytest
+from exchange_site import VISA, Site, entries_told, refused, request_of
 from market import DESCRIPTION, PASSED, deposited
 from people import Party, approved_company, approved_department, registered, staff, submitted
 from werkzeug.test import TestResponse
@@ -21,7 +22,6 @@ from exchange.members.models import IdentityCase, Membership
 from exchange.oversight import restraints
 from listings import versions
 from provenance import declarations, register
-from tests.flows.conftest import VISA, Site, entries_told, refused, request_of
 from tests.flows.test_foreign_things import OFFER
 
 Take = Callable[[], TestResponse]

@@ -4,12 +4,12 @@ import hashlib
 from typing import Any
 
 import pytest
+from exchange_site import VISA, Site, entries_told, refused, request_of
 from people import Party, approved_company
 
 from exchange.db import read
 from settlement import lots
 from settlement.models import Lot, Order
-from tests.flows.conftest import VISA, Site, entries_told, refused, request_of
 
 STEPS: dict[str, tuple[str, dict[str, Any] | None]] = {
     "pay": ("buyer", {"payment_method": VISA}),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import stripe
+from exchange_site import HOOK, VISA, Site, entries_told, request_of
 from people import Party, approved_company
 from sqlalchemy import func, select, text
 from werkzeug.test import TestResponse
@@ -22,7 +23,6 @@ from settlement import ledger, money
 from settlement.models import Lot, Order
 from settlement.money_models import GatewayEvent
 from settlement.sandbox.faults import ON_CALLS, Fault
-from tests.flows.conftest import HOOK, VISA, Site, entries_told, request_of
 from tests.flows.test_foreign_things import OFFER
 
 PRICE = 120_000

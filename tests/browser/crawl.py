@@ -1,0 +1,99 @@
+"""Walks a site as a reader does, link by link, and says what is wrong with each page in each dress."""
+
+import itertools
+import re
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urldefrag, urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Page
+
+AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text(encoding="utf-8")
+#: WCAG 2.2, levels A and AA, and what axe holds for good practice.
+RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+#: Languages x schemes x widths: every pair of values occurs.
+DRESSES = (("zh", "light", 1280), ("en", "dark", 360))
+ALL_DRESSES = tuple(itertools.product(("zh", "en"), ("light", "dark"), (360, 1280)))
+MAX_PAGES = 80
+_ID = re.compile(r"(?<=/)[a-z]{3}_[0-9a-z]{26}|(?<=/)[A-Z]-[0-9A-Z-]{16,}")
+
+
+@dataclass
+class Walk:
+    """The pages seen, by address, and what was wrong with them."""
+
+    seen: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def dressed(
+    browser: Browser, dress: tuple[str, str, int], base_url: str, token: str | None
+) -> Iterator[BrowserContext]:
+    """A browser in one language, scheme and width, signed in with ``token``."""
+    lang, scheme, width = dress
+    context = browser.new_context(
+        locale={"zh": "zh-CN", "en": "en"}[lang], color_scheme=scheme, viewport={"width": width, "height": 900}
+    )
+    if token:
+        context.add_cookies([{"name": "databourse_session", "value": token, "url": base_url}])
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+def walk(context: BrowserContext, base_url: str, starts: list[str], *, bypass: tuple[str, ...] = ()) -> Walk:
+    """Follow every link from ``starts``, one page of each kind, checking each page."""
+    found, queue, kinds = Walk(), deque(starts), set()
+    page = context.new_page()
+    page.on("console", lambda said: said.type == "error" and found.faults.append(f"{page.url}: {said.text}"))
+    page.on("pageerror", lambda error: found.faults.append(f"{page.url}: {error}"))
+    while queue and len(found.seen) < MAX_PAGES:
+        path = queue.popleft()
+        kind = _ID.sub("*", path.partition("?")[0])
+        if kind in kinds or path.startswith(bypass):
+            continue
+        kinds.add(kind)
+        answer = page.goto(base_url + path)
+        if answer is None or "text/html" not in answer.headers.get("content-type", ""):
+            continue
+        found.seen.append(path)
+        if not answer.ok:
+            found.faults.append(f"{path}: {answer.status}")
+            continue
+        found.faults += [f"{path}: {fault}" for fault in faults(page)]
+        queue.extend(_links(page, base_url))
+    return found
+
+
+def faults(page: Page) -> list[str]:
+    """What is wrong with the page that is open: axe's violations, overflow, no heading or several."""
+    page.evaluate(AXE)
+    violations = page.evaluate(f"axe.run(document, {RULES}).then(r => r.violations)")
+    wrong = [
+        f"{v['id']}: {v['nodes'][0]['html'][:160]} ({v['nodes'][0].get('failureSummary', '')[:200]})"
+        for v in violations
+    ]
+    if page.evaluate(OVERFLOW) > 0:
+        wrong.append("wider than the window")
+    if page.locator("h1").count() != 1:
+        wrong.append(f"{page.locator('h1').count()} first headings")
+    return wrong
+
+
+def _links(page: Page, base_url: str) -> list[str]:
+    hrefs: list[str] = page.eval_on_selector_all("a[href]:not([download])", "nodes => nodes.map(n => n.href)")
+    host = urlsplit(base_url).netloc
+    places = (urlsplit(urldefrag(href).url) for href in hrefs)
+    return [
+        place.path + (f"?{place.query}" if place.query else "")
+        for place in places
+        if place.netloc == host
+        and "lang=" not in place.query
+        and not place.path.startswith(("/api", "/static", "/log/"))
+    ]

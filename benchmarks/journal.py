@@ -1,15 +1,27 @@
-"""Appending to the journal and sealing it, against one-row inserts of the same bytes in the same run.
+"""Appending to the journal and sealing it, against one-row inserts of the same size in the same run.
 
-Prints ``journal_append_1`` and ``journal_append_8`` (a business transaction with one entry, as a share of a plain
-one-row insert and commit) and ``journal_drain`` (leaves sequenced, as a share of COPY of the same rows).
+``journal_append_1`` and ``journal_append_8``: ``exchange.db.transaction`` with one plain entry (no business row beside
+it), whole: the mark, the gapless number, the canonical body with its commitment to the actor, the queue of the
+sequencer, a durable commit; as a share of inserting and committing one row of as many bytes by raw psycopg. Clients of
+both are processes, as in the web, so that neither waits for the other's interpreter.
+
+``journal_statement_8``: only the statement that writes an entry, by raw psycopg, with its body made beforehand: what
+any client could reach without the house around it.
+
+``journal_drain``: leaves sequenced, as a share of COPY of the same rows. ``journal_seal_p50_ms``: from the commit of a
+lone event to a signed checkpoint that holds it, the sequencer resting as long as it does by default.
 """
 
+import json
+import multiprocessing
+import random
 import statistics
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -17,71 +29,96 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import create_engine
 
 import wsgi
-from exchange import clock, db, postgres, schema, vault
+from exchange import clock, db, ids, postgres, schema, vault
 from exchange.actors import Actor
+from exchange.journal import record
 from exchange.journal.note import Signer
 from exchange.journal.sequencer import Sequencer
 
-SECONDS = 2.0
+SECONDS = 1.5
 ROUNDS = 3
+SEALS = 40
 ACTOR = Actor("per_bench", "org_bench", frozenset({"auditor"}))
 PLAIN = "CREATE TABLE plain (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body bytea NOT NULL)"
 BODY = b"x" * 420
+PLACED = "SELECT 1 FROM journal_leaf JOIN journal_entry e ON e.id = entry_id WHERE subject = %s"
+
+#: Makes the step of one client, in that client's process.
+Client = Callable[[postgres.Server, int], Callable[[], object]]
 
 
-def rate(work: Callable[[int], Callable[[], None]], clients: int) -> float:
-    """Calls per second of ``work(client)()`` by so many threads."""
-    counts, stop = [0] * clients, threading.Event()
-
-    def loop(number: int) -> None:
-        call = work(number)
-        while not stop.is_set():
-            call()
-            counts[number] += 1
-
-    threads = [threading.Thread(target=loop, args=(number,)) for number in range(clients)]
-    started = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    time.sleep(SECONDS)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    return sum(counts) / (time.perf_counter() - started)
+def plain(server: postgres.Server, _number: int) -> Callable[[], object]:
+    """One-row insert and commit."""
+    connection = psycopg.connect(server.conninfo("databourse_app"), autocommit=True)
+    return lambda: connection.execute("INSERT INTO plain (body) VALUES (%s)", (BODY,))
 
 
-def plain(conninfo: str) -> Callable[[int], Callable[[], None]]:
-    """One-row insert and commit, each client on a connection of its own."""
+def statement(server: postgres.Server, number: int) -> Callable[[], object]:
+    """The statement that writes an entry, committed."""
+    connection = psycopg.connect(server.conninfo("databourse_app"), autocommit=True)
+    row = {"place": 0, "subject": f"prd_raw{number}", "behind": 0, "action": "subject.seen", "links": []}
+    halves = {"head": "x" * 210, "tail": "x" * 210}
 
-    def client(_number: int) -> Callable[[], None]:
-        connection = psycopg.connect(conninfo, autocommit=True)
-        return lambda: connection.execute("INSERT INTO plain (body) VALUES (%s)", (BODY,)) and None
-
-    return client
-
-
-def append(number: int) -> Callable[[], None]:
-    """One entry in a transaction of the exchange; each client tells of its own subject."""
-    subject = f"prd_bench{number}"
-
-    def call() -> None:
-        with db.transaction(ACTOR) as tx:
-            tx.record(subject, "subject.seen", by="auditor", facts={"note": "y" * 120})
+    def call() -> object:
+        rows = json.dumps([row | halves | {"id": ids.new("ent")}])
+        return connection.execute(record.APPEND, (rows, datetime.now(UTC)))
 
     return call
 
 
-def drain(server: postgres.Server) -> float:
+def append(server: postgres.Server, number: int) -> Callable[[], object]:
+    """One entry in a transaction of the exchange; each client tells of its own subject."""
+    db.bind(server.url("databourse_app"))
+    return lambda: tell(f"prd_bench{number}")
+
+
+def tell(subject: str) -> None:
+    """Record an entry about ``subject``."""
+    with db.transaction(ACTOR) as tx:
+        tx.record(subject, "subject.seen", by="auditor", facts={"note": "y" * 120})
+
+
+def rate(server: postgres.Server, client: Client, clients: int) -> float:
+    """Steps per second of so many clients, each in a process of its own."""
+    context = multiprocessing.get_context("fork")
+    ready, counts = context.Barrier(clients), context.SimpleQueue()
+
+    def work(number: int) -> None:
+        step = client(server, number)
+        step()
+        ready.wait()
+        done, end = 0, time.perf_counter() + SECONDS
+        while time.perf_counter() < end:
+            step()
+            done += 1
+        counts.put(done)
+
+    processes = [context.Process(target=work, args=(number,)) for number in range(clients)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    done: int = sum(counts.get() for _ in processes)
+    return done / SECONDS
+
+
+def compare(server: postgres.Server, name: str, client: Client, clients: int) -> None:
+    """Print the ratio of a client's steps to plain inserts, in turns."""
+    ratios = []
+    for _ in range(ROUNDS):
+        limit, reached = rate(server, plain, clients), rate(server, client, clients)
+        ratios.append(reached / limit)
+        print(f"# {name}: {reached:.0f}/s, insert {limit:.0f}/s", file=sys.stderr)
+    print(f"{name} {statistics.median(ratios):.2f} ratio", flush=True)
+
+
+def drain(server: postgres.Server, sequencer: Sequencer) -> float:
     """Leaves per second of the sequencer, as a share of a COPY of as many rows."""
-    signer = Signer("localhost/bench", Ed25519PrivateKey.generate())
-    sequencer = Sequencer(server.conninfo("databourse_sequencer"), signer)
-    sequencer.open()
     started = time.perf_counter()
     leaves = 0
     while taken := sequencer.step():
         leaves += taken
     spent = time.perf_counter() - started
-    sequencer.close()
     with psycopg.connect(server.conninfo("databourse_app")) as connection:
         begun = time.perf_counter()
         with connection.cursor().copy("COPY plain (body) FROM STDIN") as copy:
@@ -92,30 +129,56 @@ def drain(server: postgres.Server) -> float:
     return copied / spent
 
 
+def seal_ms(server: postgres.Server, sequencer: Sequencer) -> float:
+    """Median milliseconds from the commit of an event to the checkpoint that holds it."""
+    stop = threading.Event()
+    running = threading.Thread(target=sequencer.run, args=(stop,))
+    running.start()
+    taken = []
+    with psycopg.connect(server.conninfo("databourse_app"), autocommit=True) as connection:
+        for number in range(SEALS):
+            time.sleep(random.uniform(0.0, 0.2))  # noqa: S311  (a load, not a secret)
+            tell(f"prd_seal{number}")
+            committed = time.perf_counter()
+            while connection.execute(PLACED, (f"prd_seal{number}",)).fetchone() is None:
+                time.sleep(0.001)
+            taken.append(time.perf_counter() - committed)
+    stop.set()
+    running.join()
+    return statistics.median(taken) * 1000
+
+
+def prepare(server: postgres.Server) -> None:
+    """The schema, a plain table, a ring of keys; the actor has a data key already, as anybody who ever acted."""
+    wsgi.rooms()
+    owner = create_engine(server.url("databourse_owner"))
+    with owner.begin() as connection:
+        schema.create(connection)
+        connection.exec_driver_sql(PLAIN)
+        connection.exec_driver_sql("GRANT SELECT, INSERT ON plain TO databourse_app")
+    owner.dispose()
+    vault.bind(vault.KeyRing.generate())
+    clock.allow_offset(demonstration=False)
+    clock.set_offset(timedelta())
+
+
 def main() -> None:
     """Run all of it on an embedded server with its normal safety."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="databourse-bench-") as folder:
         Path(folder).chmod(0o755)
         with postgres.start(Path(folder)) as server:
-            wsgi.rooms()
-            owner = create_engine(server.url("databourse_owner"))
-            with owner.begin() as connection:
-                schema.create(connection)
-                connection.exec_driver_sql(PLAIN)
-                connection.exec_driver_sql("GRANT SELECT, INSERT ON plain TO databourse_app")
-            db.bind(server.url("databourse_app"), pool_size=16)
-            vault.bind(vault.KeyRing.generate())
-            clock.allow_offset(demonstration=False)
-            clock.set_offset(timedelta())
+            prepare(server)
             for clients in (1, 8):
-                ratios = [
-                    rate(append, clients) / rate(plain(server.conninfo("databourse_app")), clients)
-                    for _ in range(ROUNDS)
-                ]
-                print(f"journal_append_{clients} {statistics.median(ratios):.2f} ratio")
-            print(f"journal_drain {drain(server):.2f} ratio")
+                compare(server, f"journal_append_{clients}", append, clients)
+            compare(server, "journal_statement_8", statement, 8)
+            signer = Signer("localhost/bench", Ed25519PrivateKey.generate())
+            sequencer = Sequencer(server.conninfo("databourse_sequencer"), signer)
+            sequencer.open()
+            print(f"journal_drain {drain(server, sequencer):.2f} ratio", flush=True)
+            db.bind(server.url("databourse_app"))
+            print(f"journal_seal_p50_ms {seal_ms(server, sequencer):.0f} ms", flush=True)
+            sequencer.close()
             db.engine().dispose()
-            owner.dispose()
 
 
 if __name__ == "__main__":

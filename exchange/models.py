@@ -14,6 +14,7 @@ class RequestKey(Base, Bookkeeping):
 
     __tablename__ = "request_key"
     __bookkeeping__ = "remembers requests, not business"
+    __table_args__ = (Index(None, "at"),)
 
     actor: Mapped[str] = mapped_column(primary_key=True)
     verb: Mapped[str] = mapped_column(primary_key=True)
@@ -48,7 +49,10 @@ class Outbox(Base, Bookkeeping):
 
     __tablename__ = "outbox"
     __bookkeeping__ = "delivery of what is already recorded"
-    __table_args__ = (Index(None, "retry_at", "id", postgresql_where="done_at IS NULL"),)
+    __table_args__ = (
+        Index(None, "retry_at", "id", postgresql_where="done_at IS NULL"),
+        Index(None, "done_at", postgresql_where="done_at IS NOT NULL"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     kind: Mapped[str]

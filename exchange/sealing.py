@@ -30,7 +30,8 @@ MAX_SEGMENTS = 1 << 38
 
 _NONCE_BYTES = 12
 _SEALED_SEGMENT_BYTES = SEGMENT_BYTES + TAG_BYTES
-_BLOCK_BYTES = 64 * SEGMENT_BYTES
+_BLOCK_SEGMENTS = 64
+_BLOCK_BYTES = _BLOCK_SEGMENTS * SEGMENT_BYTES
 _INFO = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"
 
 
@@ -133,12 +134,16 @@ def unseal_range(source: BinaryIO, key: bytes, context: bytes, start: int, stop:
 
 
 def _slices(source: BinaryIO, segments: "_Segments", start: int, stop: int, size: int) -> Iterator[bytes]:
-    first = start // SEGMENT_BYTES
+    first, behind = start // SEGMENT_BYTES, -(-stop // SEGMENT_BYTES)
     source.seek(_offset(first))
-    for number in range(first, -(-stop // SEGMENT_BYTES)):
-        begins = number * SEGMENT_BYTES
-        sealed = _read_exactly(source, min(SEGMENT_BYTES, size - begins) + TAG_BYTES)
-        yield segments.open(number, sealed)[max(start - begins, 0) : stop - begins]
+    for block in range(first, behind, _BLOCK_SEGMENTS):
+        numbers = range(block, min(block + _BLOCK_SEGMENTS, behind))
+        end = min(_offset(numbers.stop), sealed_size(size))
+        sealed = memoryview(_read_exactly(source, end - _offset(block)))
+        for place, number in enumerate(numbers):
+            begins = number * SEGMENT_BYTES
+            segment = sealed[place * _SEALED_SEGMENT_BYTES :][:_SEALED_SEGMENT_BYTES]
+            yield segments.open(number, segment)[max(start - begins, 0) : stop - begins]
 
 
 class _Segments(NamedTuple):
@@ -159,7 +164,7 @@ class _Segments(NamedTuple):
         nonce = material[KEY_BYTES : KEY_BYTES + _NONCE_BYTES]
         return cls(AESGCM(material[:KEY_BYTES]), int.from_bytes(nonce))
 
-    def open(self, number: int, sealed: bytes) -> bytes:
+    def open(self, number: int, sealed: bytes | memoryview) -> bytes:
         nonce = (self.base_nonce ^ number).to_bytes(_NONCE_BYTES)
         try:
             return self.cipher.decrypt(nonce, sealed, None)

@@ -78,6 +78,7 @@ class KeyRing:
         for key_id, key in self._keys.items():
             if len(key) != KEY_BYTES or not 0 < len(key_id.encode()) <= _MAX_ID_BYTES:
                 raise VaultError(f"a master key is {KEY_BYTES} bytes under a short id")
+        self._wrapping = {key_id: _derive(key, _bound("wrap")) for key_id, key in self._keys.items()}
 
     def __repr__(self) -> str:
         return f"KeyRing(ids={list(self._keys)}, current={self.current!r})"
@@ -158,7 +159,7 @@ class KeyRing:
         """Envelope of a data key: version, length and text of the master key's id, nonce, AES-256-GCM."""
         key_id = self.current.encode()
         header = bytes([_VERSION, len(key_id)]) + key_id
-        return header + _seal(self._wrapping_key(self.current), data_key, _bound("wrap", purpose, subject))
+        return header + _seal(self._wrapping[self.current], data_key, _bound("wrap", purpose, subject))
 
     def unwrap(self, envelope: bytes, *, purpose: str, subject: str) -> bytes:
         """The data key in an envelope.
@@ -172,7 +173,7 @@ class KeyRing:
         key_id = envelope[2:end].decode(errors="replace")
         if key_id not in self._keys:
             raise VaultError("the envelope names a master key that is not on the ring")
-        return _open(self._wrapping_key(key_id), envelope[end:], _bound("wrap", purpose, subject))
+        return _open(self._wrapping[key_id], envelope[end:], _bound("wrap", purpose, subject))
 
     def blind_index(self, purpose: str, text: str) -> bytes:
         """32 bytes by which equal texts are found without being kept, unlinkable between purposes.
@@ -192,9 +193,6 @@ class KeyRing:
     def mac(self, purpose: str, message: bytes) -> bytes:
         """32 bytes that tell equal messages, which may hold secrets, without keeping anything to guess them from."""
         return hmac.digest(_derive(self._keys[self.index], _bound("mac", purpose)), message, "sha256")
-
-    def _wrapping_key(self, key_id: str) -> bytes:
-        return _derive(self._keys[key_id], _bound("wrap"))
 
 
 _ring: KeyRing | None = None
@@ -250,6 +248,17 @@ def subject_key(session: Session, subject: str) -> bytes:
         wrapped = _wrapped(session, subject)
     if wrapped is None:
         raise InvariantBroken("a subject's key vanished while it was made")
+    return open_key(wrapped, subject)
+
+
+def open_key(wrapped: bytes, subject: str) -> bytes:
+    """The data key of ``subject`` in ``wrapped``, its row's column.
+
+    Raises:
+        KeyDestroyed: The column is empty: the key was destroyed.
+    """
+    if not wrapped:
+        raise KeyDestroyed("the subject's key was destroyed")
     return ring().unwrap(wrapped, purpose="subject", subject=subject)
 
 
@@ -318,11 +327,17 @@ def new_signing_key(password: str) -> tuple[bytes, bytes]:
     both at each signature; the grade shown with a signature says so.
     """
     private = Ed25519PrivateKey.generate()
-    salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
-    header = _SIGNING_HEADER.pack(_VERSION, _PASSES, _MEMORY_KIB, _LANES, salt, nonce)
-    key = _stretch(password, salt, _PASSES, _MEMORY_KIB, _LANES)
-    sealed = AESGCM(key).encrypt(nonce, private.private_bytes_raw(), header)
-    return private.public_key().public_bytes_raw(), header + sealed
+    return private.public_key().public_bytes_raw(), _seal_signing_key(private.private_bytes_raw(), password)
+
+
+def reseal_signing_key(sealed: bytes, password: str, new_password: str) -> bytes:
+    """The same signing key, sealed under another password.
+
+    Raises:
+        WrongPassword: ``password`` does not open it.
+        VaultError: The envelope is malformed, or asks for more work than any this module makes.
+    """
+    return _seal_signing_key(_open_signing_key(sealed, password), new_password)
 
 
 def sign_with(sealed: bytes, password: str, message: bytes) -> bytes:
@@ -332,6 +347,17 @@ def sign_with(sealed: bytes, password: str, message: bytes) -> bytes:
         WrongPassword: The password does not open it (an altered envelope looks the same).
         VaultError: The envelope is malformed, or asks for more work than any this module makes.
     """
+    return Ed25519PrivateKey.from_private_bytes(_open_signing_key(sealed, password)).sign(message)
+
+
+def _seal_signing_key(private: bytes, password: str) -> bytes:
+    salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
+    header = _SIGNING_HEADER.pack(_VERSION, _PASSES, _MEMORY_KIB, _LANES, salt, nonce)
+    key = _stretch(password, salt, _PASSES, _MEMORY_KIB, _LANES)
+    return header + AESGCM(key).encrypt(nonce, private, header)
+
+
+def _open_signing_key(sealed: bytes, password: str) -> bytes:
     if len(sealed) != _SIGNING_HEADER.size + KEY_BYTES + _TAG_BYTES or sealed[0] != _VERSION:
         raise VaultError("the sealed signing key is malformed")
     header, ciphertext = sealed[: _SIGNING_HEADER.size], sealed[_SIGNING_HEADER.size :]
@@ -339,10 +365,9 @@ def sign_with(sealed: bytes, password: str, message: bytes) -> bytes:
     if not (1 <= passes <= _MAX_PASSES and 1 <= lanes <= _MAX_LANES and 8 * lanes <= memory_kib <= _MAX_MEMORY_KIB):
         raise VaultError("the sealed signing key asks for unreasonable work")
     try:
-        private = AESGCM(_stretch(password, salt, passes, memory_kib, lanes)).decrypt(nonce, ciphertext, header)
+        return AESGCM(_stretch(password, salt, passes, memory_kib, lanes)).decrypt(nonce, ciphertext, header)
     except InvalidTag:
         raise WrongPassword("the password does not open the signing key") from None
-    return Ed25519PrivateKey.from_private_bytes(private).sign(message)
 
 
 def _stretch(password: str, salt: bytes, passes: int, memory_kib: int, lanes: int) -> bytes:

@@ -1,19 +1,22 @@
 """One verb, one transaction, its entries: in the ORM and against raw SQL, bulk statements and functions."""
 
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 from conftest import Database
-from sqlalchemy import insert, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import DBAPIError, InternalError
+from sqlalchemy.orm import Session
 
-from exchange import clock, ids
+from exchange import clock, ids, vault
 from exchange.actors import Actor
 from exchange.db import Transaction, advance_clock, engine, read, transaction, verb
 from exchange.errors import Conflict, Forbidden, InvariantBroken, KeyReused, NotFound, Refused
 from exchange.journal import entry, queries
+from exchange.journal.models import JournalEntry
 from exchange.oversight.models import Restraint
 from exchange.oversight.restraints import lift, refuse_restrained, restrain
 
@@ -259,3 +262,68 @@ def test_the_clock_stands_outside_a_demonstration(db: Database) -> None:
     clock.allow_offset(demonstration=False)
     with pytest.raises(Forbidden):
         advance_clock(OFFICER, timedelta(days=1))
+
+
+def test_a_server_that_went_away_is_noticed_before_a_transaction_begins(db: Database) -> None:
+    def seen(count: int) -> None:
+        with ExitStack() as stack:  # so many connections at once
+            for _ in range(count):
+                stack.enter_context(engine().connect()).execute(text("SELECT 1"))
+
+    seen(4)
+    with psycopg.connect(db.conninfo("app"), autocommit=True) as other:
+        ended = other.execute(
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchone()
+    assert ended == (4,)
+    seen(4)
+    with transaction(OFFICER) as tx:
+        tx.record(SUBJECT, "subject.seen", by="auditor")
+    assert actions() == ["subject.seen"]
+
+
+def test_entries_of_one_transaction_keep_their_order(db: Database) -> None:
+    told = [(f"prd_{number % 3}", f"step.n{number}") for number in range(20)]
+    with transaction(OFFICER) as tx:
+        for subject, action in told:
+            tx.record(subject, action, by="auditor")
+    with read() as session:
+        queue = session.execute(
+            text(
+                "SELECT e.subject, e.action, e.seq, e.body FROM journal_pending p JOIN journal_entry e"
+                " ON e.id = p.entry_id ORDER BY p.position"
+            )
+        ).all()
+    assert [(row.subject, row.action) for row in queue] == told
+    assert [row.seq for row in queue if row.subject == "prd_0"] == list(range(1, 8))
+    assert [entry.parse(row.body)["seq"] for row in queue] == [row.seq for row in queue]
+
+
+def test_a_text_that_looks_like_a_number_of_an_entry_stays_what_it_is(db: Database) -> None:
+    sly = '"seq":9007199254740991,"subject":"'
+    facts = {"sly": sly, "seq": 9007199254740991, "subject": "x", "zh": "数\u0000\\u0000"}
+    with transaction(OFFICER) as tx:
+        tx.record(SUBJECT, "subject.seen", by="auditor", facts=facts, links=["prd_b", "prd_a"])
+    with read() as session:
+        row = session.scalars(select(JournalEntry)).one()
+    told = entry.parse(row.body)
+    assert (told["facts"], told["seq"], told["links"]) == (facts, 1, ["prd_a", "prd_b"])
+    assert (row.links, row.person_id, row.seq) == (["prd_a", "prd_b"], OFFICER.person_id, 1)
+
+
+def test_what_makes_no_entry_is_refused_whole(db: Database) -> None:
+    for facts in ({"x": 1.5}, {"x": "y" * 65_536}, {"x": 2**53}):
+        with pytest.raises(InvariantBroken), transaction(OFFICER) as tx:
+            tx.record(SUBJECT, "subject.seen", by="auditor", facts=facts)
+    assert actions() == []
+
+
+def test_nobody_acts_whose_key_was_destroyed(db: Database) -> None:
+    with transaction(OFFICER) as tx:
+        tx.record(SUBJECT, "subject.seen", by="auditor")
+    with engine().begin() as connection, Session(connection) as session:
+        vault.destroy_subject_key(session, OFFICER.person_id or "")
+    with pytest.raises(vault.KeyDestroyed), transaction(OFFICER) as tx:
+        tx.record(SUBJECT, "subject.seen", by="auditor")
+    assert actions() == ["subject.seen"]

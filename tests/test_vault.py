@@ -252,6 +252,18 @@ def test_without_a_ring(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- signing keys -----------------------------------------------------------------------------------------------
 
 
+def test_a_signing_key_is_sealed_under_another_password() -> None:
+    public, sealed = vault.new_signing_key("the old one")
+    resealed = vault.reseal_signing_key(sealed, "the old one", "the new one")
+    key = Ed25519PublicKey.from_public_bytes(public)
+    key.verify(vault.sign_with(resealed, "the new one", b"message"), b"message")
+    for password in ("the old one", "another"):
+        with pytest.raises(vault.WrongPassword):
+            vault.sign_with(resealed, password, b"message")
+    with pytest.raises(vault.WrongPassword):
+        vault.reseal_signing_key(sealed, "the new one", "the new one")
+
+
 def test_sign_with_the_right_password_only() -> None:
     public, sealed = vault.new_signing_key("口令 é")
     signature = vault.sign_with(sealed, "口令 e\u0301", b"message")

@@ -64,7 +64,8 @@ def _ordered(value: Any, *, depth: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        _utf16(value)
+        if not value.isascii():
+            _utf16(value)
         return value
     if isinstance(value, int):
         if not -INTEGER_LIMIT < value < INTEGER_LIMIT:
@@ -73,8 +74,14 @@ def _ordered(value: Any, *, depth: int) -> Any:
     if isinstance(value, list):
         return [_ordered(item, depth=depth + 1) for item in value]
     if isinstance(value, dict):
-        return {key: _ordered(value[key], depth=depth + 1) for key in sorted(value, key=_utf16)}
+        return {key: _ordered(value[key], depth=depth + 1) for key in _ordered_keys(value)}
     raise NotCanonical(f"{type(value).__name__} has no canonical form")
+
+
+def _ordered_keys(members: dict[Any, Any]) -> list[str]:
+    if all(isinstance(key, str) and key.isascii() for key in members):
+        return sorted(members)  # code points order ASCII as UTF-16 code units do
+    return sorted(members, key=_utf16)
 
 
 def _utf16(text: Any) -> bytes:

@@ -39,12 +39,21 @@ def parse(data: bytes) -> dict[str, Any]:
         entry = canonical.loads(data)
     except canonical.NotCanonical as error:
         raise InvalidEntry(str(error)) from error
+    check(entry)
+    return entry  # type: ignore[no-any-return]  # an object, as was just checked
+
+
+def check(entry: Any) -> None:
+    """Hold a value, whose bytes are or will be canonical, to the form of an entry.
+
+    Raises:
+        InvalidEntry: Keys are missing or unknown, or a value has another form.
+    """
     if not isinstance(entry, dict) or entry.keys() != KEYS.keys():
         raise InvalidEntry("an entry is an object with exactly the keys of version 1")
     for key, has_form in KEYS.items():
         if not has_form(entry[key]):
             raise InvalidEntry(f"{key} does not have its form")
-    return entry
 
 
 def is_sha256(value: Any) -> bool:

@@ -1,15 +1,20 @@
 """Reading the log: checkpoints, tiles, proofs, and the story of a subject."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import Row, Select, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from exchange.errors import NotFound
 from exchange.journal import merkle, tiles
-from exchange.journal.models import JournalCheckpoint, JournalEntry, JournalLeaf, JournalTile
+from exchange.journal.models import JournalCheckpoint, JournalEntry, JournalLeaf, JournalSubject, JournalTile
+
+#: How far a case reaches: what its subject links to or is linked from, and what those link to.
+REACH: Final = 2
 
 _Columns = tuple[str, int | None, datetime, str, int, str, str | None, list[str], bytes]
 
@@ -120,13 +125,68 @@ def waiting(session: Session, subjects: Sequence[str]) -> bool:
     return session.execute(statement.with_only_columns(literal(1)).limit(1)).first() is not None
 
 
-def search(subject: str | None = None, action: str | None = None, org_id: str | None = None) -> Select[*_Columns]:
-    """Entries about or linking to ``subject``, of one action, of one organisation; each may be left open."""
-    statement = columns()
-    if subject is not None:
-        statement = statement.where(or_(JournalEntry.subject == subject, JournalEntry.links.contains([subject])))
-    if action is not None:
-        statement = statement.where(JournalEntry.action == action)
-    if org_id is not None:
-        statement = statement.where(JournalEntry.org_id == org_id)
+def around(session: Session, about: str, reach: int = REACH) -> list[str]:
+    """The subjects of a case: ``about`` and everything within ``reach`` steps of it, in a stable order."""
+    distance, queue = {about: 0}, deque([about])
+    while queue:
+        subject = queue.popleft()
+        if distance[subject] == reach:
+            continue
+        # Beyond the first step only what is linked *to* counts: an organisation is linked from all of its trades.
+        near = related(session, subject) if subject == about else linked(session, subject)
+        for other in near:
+            if other not in distance:
+                distance[other] = distance[subject] + 1
+                queue.append(other)
+    return sorted(distance)
+
+
+def entry(session: Session, entry_id: str) -> Told:
+    """One entry.
+
+    Raises:
+        NotFound: There is none.
+    """
+    row = session.execute(columns().where(JournalEntry.id == entry_id)).one_or_none()
+    if row is None:
+        raise NotFound("The journal tells nothing of this.")
+    return told(row)
+
+
+def is_told_of(session: Session, subject: str) -> bool:
+    """Whether any entry tells of ``subject``."""
+    return session.get(JournalSubject, subject) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """What to look for; whatever is ``None`` is left open. ``since`` is included, ``until`` is not."""
+
+    subject: str | None = None
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+#: The order of a search, newest first: the exchange's time, then the entry.
+SEARCH_KEYS = (JournalEntry.at, JournalEntry.id)
+
+
+def search(criteria: Criteria) -> Select[*tuple[Any, ...]]:
+    """Entries that fit, each behind its ``SEARCH_KEYS``; ``found`` reads a row."""
+    statement = columns().with_only_columns(JournalEntry.at, *columns().selected_columns)
+    if criteria.subject is not None:
+        about = JournalEntry.subject == criteria.subject
+        statement = statement.where(or_(about, JournalEntry.links.contains([criteria.subject])))
+    if criteria.action is not None:
+        statement = statement.where(JournalEntry.action == criteria.action)
+    if criteria.since is not None:
+        statement = statement.where(JournalEntry.at >= criteria.since)
+    if criteria.until is not None:
+        statement = statement.where(JournalEntry.at < criteria.until)
     return statement
+
+
+def found(row: Row[*tuple[Any, ...]]) -> Told:
+    """A row of ``search`` as a value."""
+    return Told(*row[1:])

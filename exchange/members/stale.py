@@ -1,0 +1,9 @@
+"""Rows of this room that serve their time (``exchange.hygiene``)."""
+
+from datetime import timedelta
+
+from exchange.hygiene import Stale
+from exchange.members.models import Attempt
+
+#: The longest window of a limit is an hour (``attempts``).
+STALE = (Stale(Attempt, "window_started_at", timedelta(days=1)),)

@@ -4,26 +4,30 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import literal_column, select
 
-from exchange import vault
+from exchange import clock, vault
 from exchange.actors import Actor
-from exchange.db import read
+from exchange.db import read, transaction
 from exchange.identifiers import InvalidIdentifier, check_resident_id, check_uscc
-from exchange.members import accounts, credentials, identity, people, vetting
+from exchange.members import accounts, authority, credentials, identity, people, vetting
 from exchange.members import staff as appointing
 from exchange.members.accounts import Applicant
 from exchange.members.identity import Details
-from exchange.members.models import StaffRole
-from exchange.members.states import CHECKLIST, REQUIRED_DOCUMENTS
+from exchange.members.models import LetterOfAuthority, Membership, StaffRole
+from exchange.members.states import CHECKLIST, REQUIRED_DOCUMENTS, SCOPES
 from exchange.orm import Base
+from exchange.oversight import scopes
 
 PASSWORD = "correct horse battery staple"
 VISITOR = Actor(None, None, frozenset({"visitor"}))
+#: Confirms what administrators propose.
+SECOND = Actor("per_second", "org_operator", frozenset({"auditor"}))
 ORIGIN = "192.0.2.7"  # RFC 5737: for documentation
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 DETAILS = Details(legal_representative="赵法定", phone="+86 23 5550 0100", address="重庆市渝中区示例路1号")
@@ -116,6 +120,30 @@ def approved_department(db: object, name: str) -> Party:
     return approved(db, name, "department")
 
 
+def handler(db: object, party: Party) -> Actor:
+    """A new handler 经办人 of the party, with a password and a key and no letter of authority yet."""
+    with small_argon2():
+        made = people.NewCredentials.of(PASSWORD)
+    with transaction(party.actor) as tx:
+        person = people.add_person(tx, email=f"handler{next(_numbers)}@example.org", name="经办人", by="owner")
+        people.give_credentials(tx, person, made)
+        tx.add(Membership(person_id=person.id, org_id=party.org_id, role="trader", since=tx.now))
+        tx.record(party.org_id, "member.joined", by="owner", facts={"role": "trader"})
+        return Actor(person.id, party.org_id, frozenset({"trader"}))
+
+
+def letter_terms(**other: Any) -> authority.Terms:
+    """A letter for everything, without a ceiling, for a year from now."""
+    now = clock.now()
+    terms = {"scopes": set(SCOPES), "ceiling": None, "starts_at": now, "ends_at": now + timedelta(days=365)} | other
+    return authority.Terms(**terms | {"scopes": frozenset(terms["scopes"])})
+
+
+def authorised(party: Party, who: Actor, **terms: Any) -> LetterOfAuthority:
+    """Give a handler of the party a letter of authority."""
+    return authority.give_authority(party.actor, who.person_id or "", letter_terms(**terms), password=party.password)
+
+
 def passing(kind: str = "company") -> dict[str, str]:
     """A checklist without a question."""
     return dict.fromkeys(CHECKLIST[kind], "pass")
@@ -151,8 +179,8 @@ def staff(db: object, *roles: str) -> Actor:
     return Actor(nomination.person_id, nomination.org_id, frozenset(roles))
 
 
-def regulator(db: object, organ: str = "示例大数据局", code: str | None = None) -> Actor:
-    """An officer of an organ, as in a session that passed its second factor."""
+def regulator(db: object, organ: str = "示例大数据局", code: str | None = None, *, whole: bool = True) -> Actor:
+    """An officer of an organ, as in a session that passed its second factor; ``whole``: it sees the whole exchange."""
     nomination = appointing.appoint_regulator(
         administrator(db),
         organ_name=organ,
@@ -161,10 +189,18 @@ def regulator(db: object, organ: str = "示例大数据局", code: str | None = 
         email=f"officer{next(_numbers)}@example.org",
     )
     accept(nomination)
+    granted = scopes.scopes_of(administrator(db), nomination.org_id)
+    if whole and not granted:
+        scopes.grant_scope(
+            administrator(db), nomination.org_id, authority="data", kind="all", basis="DRAFT 32; appointment 1"
+        )
     return Actor(nomination.person_id, nomination.org_id, frozenset({"regulator"}))
 
 
 def accept(nomination: appointing.Nomination, password: str = PASSWORD) -> None:
+    """Accept an appointment, once a second person confirmed it where one is needed."""
+    if nomination.state == "proposed":
+        appointing.confirm_appointment(SECOND, nomination.appointment_id)
     with small_argon2():
         appointing.accept_appointment(VISITOR, token=nomination.token, password=password)
 

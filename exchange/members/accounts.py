@@ -15,7 +15,7 @@ from exchange.actors import REGULATOR, Actor
 from exchange.db import Transaction, read, transaction, verb
 from exchange.errors import Conflict, Forbidden, Invalid, InvariantBroken, NotSignedIn, Refused
 from exchange.identifiers import InvalidIdentifier, age_on, check_resident_id
-from exchange.members import attempts, credentials, people
+from exchange.members import attempts, credentials, people, recovery
 from exchange.members.models import Membership, Organisation, Person, SessionRow
 from exchange.members.people import NewCredentials, Standing
 from exchange.members.states import REQUIRED_DOCUMENTS
@@ -156,6 +156,7 @@ def sign_in(
     password: str,
     origin: str,
     code: str | None = None,
+    recovery_code: str | None = None,
     org_id: str | None = None,
     replaces: str | None = None,
 ) -> SignedIn:
@@ -169,6 +170,7 @@ def sign_in(
         password: The person's.
         origin: The caller's network address, for the limit on attempts.
         code: The one-time code, once a second factor is enrolled.
+        recovery_code: One of the recovery codes in its place.
         org_id: Which of several organisations to act for; the first joined if not given.
         replaces: A token the caller came with: its session ends, so no session outlives a sign-in.
 
@@ -189,11 +191,11 @@ def sign_in(
         known = tx.lock(Person, person.id)
         if known.password_hash != password_hash:
             raise NotSignedIn("The e-mail address or the password is not right.", code="sign_in_failed")
-        passed = _pass_second_factor(tx, known, code)
+        passed = _pass_second_factor(tx, known, code, recovery_code)
         attempts.forget(tx.session, attempts.SIGN_IN, email)
         if replaces is not None:
             _revoke(tx, SessionRow.token_digest == credentials.token_digest(replaces))
-        return _open_session(tx, known.id, org_id, passed=passed)
+        return open_session(tx, known.id, org_id, passed=passed)
 
 
 def sign_out(actor: Actor, token: str) -> None:
@@ -206,17 +208,20 @@ def sign_out(actor: Actor, token: str) -> None:
             tx.record(actor.person_id, "session.closed", by=PERSON)
 
 
-def _pass_second_factor(tx: Transaction, person: Person, code: str | None) -> bool:
+def _pass_second_factor(tx: Transaction, person: Person, code: str | None, recovery_code: str | None) -> bool:
     """Whether the person has a second factor, which then must have been given."""
     if person.totp_confirmed_at is None:
         return False
-    if not code:
+    if code:
+        take_code(tx, person, code)
+    elif recovery_code:
+        recovery.take(tx, person, recovery_code)
+    else:
         raise NotSignedIn("Enter the code of your second factor.", code="second_factor_required")
-    _take_code(tx, person, code)
     return True
 
 
-def _take_code(tx: Transaction, person: Person, code: str) -> None:
+def take_code(tx: Transaction, person: Person, code: str) -> None:
     """Use up a one-time code of the locked ``person``.
 
     Raises:
@@ -231,7 +236,13 @@ def _take_code(tx: Transaction, person: Person, code: str) -> None:
     person.totp_step = step
 
 
-def _open_session(tx: Transaction, person_id: str, org_id: str | None, *, passed: bool) -> SignedIn:
+def open_session(tx: Transaction, person_id: str, org_id: str | None, *, passed: bool) -> SignedIn:
+    """Open a session of somebody who proved who they are; ``passed`` says whether by a second factor too."""
+    """Open a session of a person whose password was right; ``passed`` says whether a second factor was shown.
+
+    Raises:
+        Forbidden: The person has no seat in ``org_id``, or none at all.
+    """
     standing = people.standing(tx.session, person_id)
     desk = _desk(tx, standing, org_id)
     token, digest = credentials.new_token()
@@ -273,9 +284,12 @@ def _revoke(tx: Transaction, which: ColumnElement[bool]) -> bool:
     return bool(tx.session.execute(ended).all())
 
 
-def revoke_sessions(tx: Transaction, person_id: str) -> None:
-    """End all sessions of a person, whose standing just changed."""
-    _revoke(tx, SessionRow.person_id == person_id)
+def revoke_sessions(tx: Transaction, person_id: str, *, but: str | None = None) -> None:
+    """End all sessions of a person, whose standing just changed; the one of the token ``but`` goes on."""
+    which = SessionRow.person_id == person_id
+    if but is not None:
+        which &= SessionRow.token_digest != credentials.token_digest(but)
+    _revoke(tx, which)
 
 
 # -- the second factor --------------------------------------------------------------------------------------------
@@ -314,11 +328,11 @@ def confirm_second_factor(actor: Actor, code: str) -> SignedIn:
         person = _self(tx)
         if person.sealed_totp is None or person.totp_confirmed_at is not None:
             raise Conflict("There is no second factor to confirm.", code="no_second_factor_enrolled")
-        _take_code(tx, person, code)
+        take_code(tx, person, code)
         person.totp_confirmed_at = clock.real_now()
         tx.record(person.id, "second_factor.confirmed", by=PERSON)
         revoke_sessions(tx, person.id)
-        return _open_session(tx, person.id, actor.org_id, passed=True)
+        return open_session(tx, person.id, actor.org_id, passed=True)
 
 
 def seal_totp(tx: Transaction, person: Person, secret: str) -> None:

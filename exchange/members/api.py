@@ -7,7 +7,7 @@ from werkzeug.datastructures import FileStorage
 
 from exchange.documents import MAX_BYTES
 from exchange.errors import Invalid, NotSignedIn
-from exchange.members import accounts, identity, queries, schemas, staff, vetting
+from exchange.members import account_api, accounts, identity, organisation_api, queries, schemas, staff, vetting
 from exchange.members.accounts import Applicant, Enrolment, Registered, SignedIn
 from exchange.members.identity import Details
 from exchange.members.models import Appointment, IdentityCase
@@ -24,7 +24,16 @@ own = blueprint("me", __name__, "The signed-in person.")
 appointments = blueprint("appointments", __name__, "Staff and officers of organs are appointed, and accept.")
 cases = blueprint("identity-cases", __name__, "Identity vetting: the party's file and its review.")
 parties = blueprint("parties", __name__, "The standing of parties.")
-blps = [members, sessions, own, appointments, cases, parties]
+blps = [
+    members,
+    sessions,
+    own,
+    appointments,
+    cases,
+    parties,
+    *account_api.blps,
+    *organisation_api.blps,
+]
 
 
 def _origin() -> str:

@@ -35,6 +35,9 @@ SIGN_IN_ORIGIN = Limit("sign_in_origin", 200, timedelta(minutes=15))
 SIGN_UP_ORIGIN = Limit("sign_up_origin", 30, timedelta(hours=1))
 SIGNATURE = Limit("signature", 10, timedelta(minutes=15))
 ACCEPT = Limit("accept", 10, timedelta(minutes=15))
+PASSWORD = Limit("password", 10, timedelta(minutes=15))
+RESET = Limit("reset", 3, timedelta(minutes=15))
+RESET_ORIGIN = Limit("reset_origin", 30, timedelta(hours=1))
 SECOND_FACTOR = Limit("second_factor", 10, timedelta(minutes=15))
 
 _COUNT = text(

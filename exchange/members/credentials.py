@@ -1,5 +1,6 @@
-"""What people prove themselves with: passwords, one-time codes, random tokens. Plain values, no database."""
+"""What people prove themselves with: passwords, one-time codes, random tokens. No database."""
 
+import base64
 import functools
 import hashlib
 import hmac
@@ -11,6 +12,7 @@ import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
+from exchange import vault
 from exchange.errors import Invalid
 
 #: NIST SP 800-63B-4 section 3.1.1.2 asks for 15 without a second factor, 8 with one; members may go without one.
@@ -22,8 +24,8 @@ ISSUER = "Databourse"
 _hasher = PasswordHasher()
 
 
-def check_password(password: str, *known: str) -> None:
-    """Ask for 12 to 128 characters, and none of what is ``known`` of the person.
+def check_password(password: str, *known: str, field: str = "password") -> None:
+    """Ask for 12 to 128 characters, and none of what is ``known`` of the person; ``field`` is where it was typed.
 
     Raises:
         Invalid: Too short, too long, or the person's own e-mail address or name.
@@ -34,7 +36,7 @@ def check_password(password: str, *known: str) -> None:
         problem = "The password must not be your name or e-mail address."
     else:
         return
-    raise Invalid(problem, code="weak_password", fields={"password": [problem]})
+    raise Invalid(problem, code="weak_password", fields={field: [problem]})
 
 
 def hash_password(password: str) -> str:
@@ -62,6 +64,21 @@ def new_token() -> tuple[str, bytes]:
 def token_digest(token: str) -> bytes:
     """SHA-256 of a token. A token is uniformly random, so nothing slower is needed."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def derived_token(purpose: str, row_id: str) -> str:
+    """The token of a row: its id and a keyed digest of it, which nobody without the key ring can make. Not kept."""
+    digest = vault.ring().mac(purpose, row_id.encode())
+    return f"{row_id}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+def row_of_token(purpose: str, token: str) -> str | None:
+    """The id of the row that ``derived_token`` made ``token`` for; ``None`` for any other text."""
+    token = token.strip()
+    row_id = token.partition(".")[0]
+    if not token.isascii() or not hmac.compare_digest(derived_token(purpose, row_id).encode(), token.encode()):
+        return None
+    return row_id
 
 
 def new_totp_secret() -> str:

@@ -1,6 +1,6 @@
 """Gates about who somebody is: asked by every room before a trade moves or a case is decided."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -10,8 +10,9 @@ from exchange.db import Transaction
 from exchange.errors import InvariantBroken, Refused
 from exchange.gates import Step, gate
 from exchange.identifiers import InvalidIdentifier, check_uscc
-from exchange.members.models import IdentityCase, Membership, Organisation
-from exchange.members.states import CHECK_RESULTS, CHECKLIST
+from exchange.members.models import Appointment, IdentityCase, LetterOfAuthority, Membership, Organisation
+from exchange.members.states import CHECK_RESULTS, CHECKLIST, IDENTITY_STANDING
+from exchange.money import Money
 from exchange.oversight.restraints import refuse_restrained
 
 
@@ -44,7 +45,7 @@ def _refuse_unfit(tx: Transaction, org_id: str, case: IdentityCase | None) -> No
             code="party_suspended",
             subjects=(org_id,),
         )
-    if case is None or case.state not in {"approved", "lapsed"}:
+    if case is None or case.state not in IDENTITY_STANDING | {"lapsed"}:
         raise Refused(
             "I-01",
             "The party's identity has not been approved.",
@@ -109,6 +110,23 @@ def not_own_case(tx: Transaction, org_id: str) -> None:
         )
 
 
+@gate("S-04")
+def second_person(tx: Transaction, appointment: Appointment) -> None:
+    """Who confirms an appointment neither proposed it nor is appointed by it.
+
+    Raises:
+        Refused: It is the same natural person.
+    """
+    if tx.actor.person_id in {appointment.proposed_by, appointment.person_id}:
+        raise Refused(
+            "S-04",
+            "An appointment is confirmed by a second person.",
+            remedy="An auditor or another administrator has to confirm it.",
+            code="second_person",
+            subjects=(appointment.id,),
+        )
+
+
 @gate("I-09")
 def reasoned(tx: Transaction, case: IdentityCase, action: str, checklist: Mapping[str, str], reason: str) -> None:
     """A decision says what was checked and why: every point has a result, an approval passes all, a «no» has a reason.
@@ -123,6 +141,68 @@ def reasoned(tx: Transaction, case: IdentityCase, action: str, checklist: Mappin
         raise _unreasoned(case, "A case is approved only when every point of the checklist passes.")
     if action != "approve" and not reason.strip():
         raise _unreasoned(case, "The applicant has to be told the reason.")
+
+
+def letter_for(tx: Transaction, scope: str, amount: Money | None) -> LetterOfAuthority | None:
+    """The letter under which the actor signs for the organisation; ``None`` for an owner, who signs by the seat.
+
+    The letters stay locked against revocation (shared) until the transaction ends.
+
+    Raises:
+        Refused: By I-07, as ``authorised`` says.
+    """
+    if "owner" in tx.actor.roles:
+        return None
+    statement = (
+        select(LetterOfAuthority)
+        .where(LetterOfAuthority.person_id == tx.actor.person_id, LetterOfAuthority.org_id == tx.actor.org_id)
+        .order_by(LetterOfAuthority.id)
+        .with_for_update(read=True)
+        .execution_options(populate_existing=True)
+    )
+    held = [letter for letter in tx.all(statement) if scope in letter.scopes and letter.starts_at <= tx.now]
+    authorised(tx, held, amount)
+    return next(letter for letter in held if _covers(letter, amount, tx.now))
+
+
+@gate("I-07")
+def authorised(tx: Transaction, held: Sequence[LetterOfAuthority], amount: Money | None) -> None:
+    """One of the letters ``held``, which name what is to be signed and have begun, covers the amount now.
+
+    A ceiling in another currency than the amount's covers nothing: nobody is bound by an exchange rate.
+
+    Raises:
+        Refused: There is no letter (``no_authority``), its term is over or it was revoked (``authority_ended``), or
+            the amount is above its ceiling (``above_ceiling``).
+    """
+    if any(_covers(letter, amount, tx.now) for letter in held):
+        return
+    if any(_in_force(letter, tx.now) for letter in held):
+        raise _unauthorised(tx, "above_ceiling", "The amount is above the ceiling of your letter of authority.")
+    if held:
+        raise _unauthorised(tx, "authority_ended", "Your letter of authority has ended or was revoked.")
+    raise _unauthorised(tx, "no_authority", "No letter of authority lets you sign this for the organisation.")
+
+
+def _in_force(letter: LetterOfAuthority, now: datetime) -> bool:
+    return letter.state == "live" and letter.starts_at <= now < letter.ends_at
+
+
+def _covers(letter: LetterOfAuthority, amount: Money | None, now: datetime) -> bool:
+    ceiling = letter.ceiling
+    if amount is not None and ceiling is not None:
+        return ceiling.currency == amount.currency and amount.minor <= ceiling.minor and _in_force(letter, now)
+    return _in_force(letter, now)
+
+
+def _unauthorised(tx: Transaction, code: str, problem: str) -> Refused:
+    return Refused(
+        "I-07",
+        problem,
+        remedy="An owner of the organisation signs, or gives you a letter of authority that covers it.",
+        code=code,
+        subjects=(tx.actor.org_id,) if tx.actor.org_id is not None else (),
+    )
 
 
 def _unreasoned(case: IdentityCase, problem: str, **params: str) -> Refused:

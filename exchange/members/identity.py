@@ -21,6 +21,8 @@ from exchange.members.states import DOCUMENT_KINDS, IDENTITY, IDENTITY_OPEN, REQ
 
 #: An approval lasts a year at most, and no longer than the licence it rests on.
 VALIDITY = timedelta(days=365)
+#: How long before its end an approval can be renewed; the owner is reminded then.
+REMINDER = timedelta(days=30)
 MAX_DOCUMENTS = 20
 OFFICER = "vetting_officer"
 
@@ -129,14 +131,17 @@ def add_document(tx: Transaction, case_id: str, kind: str, content: bytes) -> Id
 
 @verb
 def submit_identity_case(tx: Transaction, case_id: str) -> IdentityCase:
-    """Hand the file in for review.
+    """Hand the file in for review; that of an approved party for its renewal, while the approval goes on.
 
     Raises:
         Invalid: A document that this kind of party needs is missing, or the licence has expired.
         WrongState: It is not with the party.
     """
     role, case = _own_case(tx, case_id)
-    IDENTITY.edge(case.state, "submit")
+    action = "renew" if case.state == "approved" else "submit"
+    IDENTITY.edge(case.state, action)
+    if not _renewable(case, tx.now):
+        raise WrongState("The time to renew has not come.", code="not_due")
     held = {document.kind: document.digest for document in documents_of(tx, case.id)}
     missing = REQUIRED_DOCUMENTS[people.org_of(tx, case.org_id).kind] - held.keys()
     if missing:
@@ -145,7 +150,8 @@ def submit_identity_case(tx: Transaction, case_id: str) -> IdentityCase:
         raise Invalid("The licence has expired.", code="licence_expired")
     case.submitted_by, case.submitted_at = tx.actor.person_id, tx.now
     case.reviewer_id = case.checklist = case.reason = case.decided_at = None
-    tx.advance(case, "submit", by=role, links=[case.org_id], digests=held)
+    tx.undue("identity.remind", case.id)
+    tx.advance(case, action, by=role, links=[case.org_id], digests=held)
     return case
 
 
@@ -201,9 +207,14 @@ def _own_case(tx: Transaction, case_id: str) -> tuple[str, IdentityCase]:
 
 def _own_open_case(tx: Transaction, case_id: str) -> tuple[str, IdentityCase]:
     role, case = _own_case(tx, case_id)
-    if case.state not in IDENTITY_OPEN:
+    if case.state not in IDENTITY_OPEN or not _renewable(case, tx.now):
         raise WrongState("The file is not with you: it cannot be changed now.", code="file_submitted")
     return role, case
+
+
+def _renewable(case: IdentityCase, now: datetime) -> bool:
+    """Whether an approved case is near enough to its end; a case that is not approved is not held to that."""
+    return case.state != "approved" or case.valid_until is None or case.valid_until <= now + REMINDER
 
 
 def _visible_case(tx: Transaction, case_id: str) -> IdentityCase:

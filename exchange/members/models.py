@@ -7,7 +7,8 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from exchange.actors import MEMBER_ROLES, REGULATOR, STAFF_ROLES
-from exchange.members.states import APPOINTMENT, DOCUMENT_KINDS, IDENTITY
+from exchange.members.states import APPOINTMENT, AUTHORITY, DOCUMENT_KINDS, IDENTITY, INVITATION
+from exchange.money import EXPONENTS, Money
 from exchange.orm import Base, Bookkeeping, Journalled, Stateful
 
 ORGANISATION_KINDS = ("company", "department", "individual", "operator", "organ")
@@ -91,7 +92,10 @@ class StaffRole(Base, Journalled):
 
 
 class Appointment(Base, Stateful):
-    """A grant of staff roles, or of a regulator's seat in ``org_id``, open until accepted with a one-time token."""
+    """A grant of staff roles, or of a regulator's seat in ``org_id``, to be accepted with a one-time token.
+
+    An administrator proposes it and another natural person confirms it: ``proposed_by`` and ``confirmed_by`` differ.
+    """
 
     __tablename__ = "appointment"
     __lifecycle__ = APPOINTMENT
@@ -101,6 +105,49 @@ class Appointment(Base, Stateful):
     roles: Mapped[list[Any]]
     token_digest: Mapped[bytes] = mapped_column(unique=True)
     expires_at: Mapped[datetime]
+    proposed_by: Mapped[str | None]
+    confirmed_by: Mapped[str | None]
+
+
+class Invitation(Base, Stateful):
+    """A seat in ``org_id`` offered to whoever reads the mail of an address; the address is sealed under this id."""
+
+    __tablename__ = "invitation"
+    __lifecycle__ = INVITATION
+    __table_args__ = (Index(None, "org_id", "id"),)
+
+    org_id: Mapped[str] = mapped_column(ForeignKey(Organisation.id))
+    sealed_email: Mapped[bytes]
+    sealed_name: Mapped[bytes]
+    roles: Mapped[list[Any]]
+    expires_at: Mapped[datetime]
+
+
+class RecoveryCode(Base, Journalled):
+    """A code that stands in once for the second factor; ``digest`` is a keyed one. Ended when used or replaced."""
+
+    __tablename__ = "recovery_code"
+    __subject__ = "person_id"
+    __table_args__ = (Index("ix_recovery_code_live", "person_id", postgresql_where="ended_at IS NULL"),)
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey(Person.id))
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class PasswordReset(Base, Journalled):
+    """A way to a new password for who reads the person's mail; times are real. Ended when used or overtaken."""
+
+    __tablename__ = "password_reset"
+    __subject__ = "person_id"
+    __table_args__ = (Index("ix_password_reset_live", "person_id", postgresql_where="ended_at IS NULL"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey(Person.id))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class SessionRow(Base, Bookkeeping):
@@ -124,6 +171,7 @@ class Attempt(Base, Bookkeeping):
 
     __tablename__ = "attempt"
     __bookkeeping__ = "a counter against guessing"
+    __table_args__ = (Index(None, "window_started_at"),)
 
     bucket: Mapped[str] = mapped_column(primary_key=True)
     count: Mapped[int]
@@ -149,8 +197,47 @@ class MemberKey(Base, Journalled):
     revoked_at: Mapped[datetime | None]
 
 
+class LetterOfAuthority(Base, Stateful):
+    """授权委托书: ``org_id`` lets its handler ``person_id`` sign what ``scopes`` name, in the term.
+
+    ``ceiling_minor`` is the highest amount of one signature, in minor units of ``currency``; without one there is no
+    ceiling. The owner's signature is over the document of ``document_digest``.
+    """
+
+    __tablename__ = "letter_of_authority"
+    __lifecycle__ = AUTHORITY
+    __table_args__ = (
+        CheckConstraint("starts_at < ends_at", name="term"),
+        CheckConstraint("ceiling_minor > 0", name="ceiling_minor"),
+        CheckConstraint("(ceiling_minor IS NULL) = (currency IS NULL)", name="currency_with_ceiling"),
+        CheckConstraint(_one_of("currency", tuple(EXPONENTS)), name="currency"),
+        Index(None, "person_id", "org_id", "id"),
+        Index(None, "org_id", "id"),
+    )
+
+    org_id: Mapped[str] = mapped_column(ForeignKey(Organisation.id))
+    person_id: Mapped[str] = mapped_column(ForeignKey(Person.id))
+    scopes: Mapped[list[Any]]
+    ceiling_minor: Mapped[int | None] = mapped_column(BigInteger)
+    currency: Mapped[str | None]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    document_digest: Mapped[bytes]
+    signature_id: Mapped[str]
+
+    @property
+    def ceiling(self) -> Money | None:
+        """The highest amount of one signature."""
+        if self.ceiling_minor is None or self.currency is None:
+            return None
+        return Money(self.ceiling_minor, self.currency)
+
+
 class Signature(Base, Journalled):
-    """An Ed25519 signature over a document of ``subject``; ``digest`` is the SHA-256 of the bytes signed."""
+    """An Ed25519 signature over a document of ``subject``; ``digest`` is the SHA-256 of the bytes signed.
+
+    ``authority_id`` is the letter of authority a handler signed under; an owner signs by the seat.
+    """
 
     __tablename__ = "signature"
     __subject__ = "subject"
@@ -169,6 +256,7 @@ class Signature(Base, Journalled):
     digest: Mapped[bytes]
     signature: Mapped[bytes]
     at: Mapped[datetime]
+    authority_id: Mapped[str | None] = mapped_column(ForeignKey(LetterOfAuthority.id))
 
 
 class IdentityCase(Base, Stateful):
@@ -184,6 +272,11 @@ class IdentityCase(Base, Stateful):
         Index("uq_identity_case_live", "org_id", unique=True, postgresql_where="state <> 'refused'"),
         Index(None, "org_id", "id"),
         Index(None, "state", "id"),
+        Index(
+            "ix_identity_case_waiting",
+            "submitted_at",
+            postgresql_where="state IN ('submitted', 'in_review', 'renewing')",
+        ),
     )
 
     org_id: Mapped[str] = mapped_column(ForeignKey(Organisation.id))

@@ -105,13 +105,18 @@ def add_person(tx: Transaction, *, email: str, name: str, by: str) -> Person:
 def give_credentials(tx: Transaction, person: Person, made: NewCredentials) -> None:
     """Give ``person`` a password and a signing key; the caller records an entry of the person."""
     person.password_hash = made.password_hash
-    tx.add(
+    give_key(tx, person.id, made.public_key, made.sealed_key)
+
+
+def give_key(tx: Transaction, person_id: str, public_key: bytes, sealed_key: bytes) -> MemberKey:
+    """Give a person without a signing key one; the caller records an entry of the person."""
+    return tx.add(
         MemberKey(
             id=ids.new("key"),
-            person_id=person.id,
+            person_id=person_id,
             grade=PLATFORM_HELD,
-            public_key=made.public_key,
-            sealed_key=made.sealed_key,
+            public_key=public_key,
+            sealed_key=sealed_key,
             created_at=tx.now,
         )
     )

@@ -7,12 +7,15 @@ from sqlalchemy.orm import Session
 
 from exchange import clock, vault
 from exchange.actors import Actor
+from exchange.calendar import WorkDay, WorkYear
 from exchange.db import read
 from exchange.errors import NotFound, NotSignedIn, Refused
 from exchange.members import credentials, gates
 from exchange.members.models import (
+    Appointment,
     IdentityCase,
     IdentityDocument,
+    MemberKey,
     Membership,
     Organisation,
     Person,
@@ -21,11 +24,13 @@ from exchange.members.models import (
 )
 from exchange.members.states import IDENTITY
 from exchange.web.paging import DEFAULT_LIMIT, Page, page
+from exchange.workdays import CalendarDay
 
 #: Who sees every identity case (without what is sealed in it).
 READERS = frozenset({"vetting_officer", "auditor"})
 #: The officers' queue.
-WAITING = ("submitted", "in_review")
+WAITING = ("submitted", "in_review", "renewing")
+MOST_WAITING = 200
 
 
 def actor_of_token(token: str) -> Actor | None:
@@ -95,6 +100,46 @@ def me(actor: Actor) -> dict[str, Any]:
         }
 
 
+def keys_of(actor: Actor) -> list[dict[str, Any]]:
+    """The signed-in person's signing keys, newest first, the revoked ones too.
+
+    Raises:
+        NotSignedIn: Nobody is signed in.
+    """
+    if actor.person_id is None:
+        raise NotSignedIn("Sign in first.")
+    with read() as session:
+        keys = select(MemberKey).where(MemberKey.person_id == actor.person_id).order_by(MemberKey.id.desc())
+        return [key_shape(key) for key in session.scalars(keys)]
+
+
+def key_shape(key: MemberKey) -> dict[str, Any]:
+    """A signing key without what is sealed in it."""
+    return {
+        "id": key.id,
+        "grade": key.grade,
+        "public_key": key.public_key.hex(),
+        "created_at": key.created_at,
+        "revoked_at": key.revoked_at,
+    }
+
+
+def calendar_years() -> list[dict[str, Any]]:
+    """The years of the working-day calendar, newest first, each with the days that differ from the plain week."""
+    with read() as session:
+        years = session.scalars(select(WorkYear).order_by(WorkYear.year.desc())).all()
+        days = session.scalars(select(WorkDay).where(WorkDay.note != "").order_by(WorkDay.day)).all()
+        return [
+            {
+                "year": year.year,
+                "provisional": year.provisional,
+                "source": year.source,
+                "days": [CalendarDay(d.day, d.is_working, d.note) for d in days if d.day.year == year.year],
+            }
+            for year in years
+        ]
+
+
 def legal_name(session: Session, organisation: Organisation) -> str:
     """The full name of an organisation, for its own people and those it trades with (both sides know each other)."""
     if organisation.sealed_name is None:
@@ -146,12 +191,74 @@ def identity_cases(actor: Actor, *, cursor: str | None = None, limit: int = DEFA
         )
 
 
+def identity_queue() -> list[dict[str, Any]]:
+    """The cases that have waited longest for an officer; those behind them move up as these are decided."""
+    statement = (
+        select(
+            IdentityCase.id,
+            IdentityCase.state,
+            IdentityCase.submitted_at,
+            IdentityCase.valid_until,
+            Organisation.kind,
+            Organisation.name,
+        )
+        .join(Organisation, Organisation.id == IdentityCase.org_id)
+        .where(IdentityCase.state.in_(WAITING))
+        .order_by(IdentityCase.submitted_at)
+        .limit(MOST_WAITING)
+    )
+    with read() as session:
+        return [dict(row) for row in session.execute(statement).mappings()]
+
+
+def staff_members() -> list[dict[str, Any]]:
+    """The operator's people with their roles, for administrator and auditor."""
+    with read() as session:
+        rows = session.execute(
+            select(StaffRole, Person).join(Person, Person.id == StaffRole.person_id).order_by(StaffRole.since)
+        ).all()
+        found: dict[str, dict[str, Any]] = {}
+        for role, person in rows:
+            name = vault.open_text(session, person.id, "person", "name", person.sealed_name)
+            confirmed = person.totp_confirmed_at is not None
+            member = {"id": person.id, "name": name, "since": role.since, "roles": [], "second_factor": confirmed}
+            found.setdefault(person.id, member)["roles"].append(role.role)
+        return list(found.values())
+
+
+def appointments_waiting() -> list[dict[str, Any]]:
+    """Appointments that wait for a second person or for the appointee, the nearest end first."""
+    with read() as session:
+        rows = session.execute(
+            select(Appointment, Person)
+            .join(Person, Person.id == Appointment.person_id)
+            .where(Appointment.state.in_(("proposed", "open")))
+            .order_by(Appointment.expires_at)
+            .limit(200)
+        ).all()
+        return [
+            {
+                "id": row.id,
+                "row_version": row.row_version,
+                "name": vault.open_text(session, person.id, "person", "name", person.sealed_name),
+                "person_id": row.person_id,
+                "proposed_by": row.proposed_by,
+                "confirmed_by": row.confirmed_by,
+                "roles": row.roles,
+                "state": row.state,
+                "expires_at": row.expires_at,
+            }
+            for row, person in rows
+        ]
+
+
 def _cases(actor: Actor) -> Select[Any]:
     """The cases ``actor`` may see, with the party's public name."""
     statement = select(
         IdentityCase.id,
         IdentityCase.org_id,
         IdentityCase.state,
+        IdentityCase.row_version,
         IdentityCase.licence_expires_on,
         IdentityCase.submitted_at,
         IdentityCase.decided_at,

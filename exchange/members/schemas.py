@@ -72,6 +72,7 @@ class SignInSchema(Body):
     email = _email()
     password = _password()
     code = fields.String(validate=_CODE, load_only=True)
+    recovery_code = fields.String(validate=validate.Length(1, 32), load_only=True)
     org_id = fields.String()
 
 
@@ -142,6 +143,7 @@ class NominationSchema(Body):
     org_id = fields.String(required=True)
     token = fields.String(required=True)
     expires_at = fields.AwareDateTime(required=True)
+    state = fields.String(required=True)
 
 
 class AcceptSchema(Body):
@@ -152,7 +154,7 @@ class AcceptSchema(Body):
 
 
 class AppointmentSchema(Body):
-    """An appointment that was accepted."""
+    """An appointment as it stands."""
 
     id = fields.String(required=True)
     state = fields.String(required=True)
@@ -209,6 +211,7 @@ class CaseSchema(Body):
 
     id = fields.String(required=True)
     state = fields.String(required=True)
+    row_version = fields.Integer(required=True)
     organisation = fields.Nested(OrganisationSchema, required=True)
     licence_expires_on = fields.Date(allow_none=True)
     submitted_at = fields.AwareDateTime(allow_none=True)

@@ -11,11 +11,11 @@ from exchange.actors import REGULATOR, STAFF_ROLES, Actor
 from exchange.db import Transaction, read, transaction, verb
 from exchange.errors import Conflict, Invalid, NotSignedIn, WrongState
 from exchange.lifecycle import CLOCK
-from exchange.members import attempts, credentials, people
+from exchange.members import attempts, credentials, gates, people
 from exchange.members.accounts import revoke_sessions, seal_totp
 from exchange.members.models import Appointment, Membership, Organisation, Person, StaffRole
 from exchange.members.people import NewCredentials
-from exchange.members.states import COMBINABLE
+from exchange.members.states import APPOINTMENT, COMBINABLE, CONFIRMING
 
 #: How long an appointment can be accepted.
 ACCEPTANCE_TIME = timedelta(days=7)
@@ -31,13 +31,17 @@ class Installation(NamedTuple):
 
 
 class Nomination(NamedTuple):
-    """An appointment and the token to accept it with, shown this once and handed over by the administrator."""
+    """An appointment and the token to accept it with, shown this once and handed over by the administrator.
+
+    In the state ``proposed`` the token is good for nothing until a second person confirms.
+    """
 
     appointment_id: str
     person_id: str
     org_id: str
     token: str
     expires_at: datetime
+    state: str
 
 
 def create_operator(*, name: str, uscc: str, person_name: str, email: str, password: str) -> Installation:
@@ -63,7 +67,7 @@ def create_operator(*, name: str, uscc: str, person_name: str, email: str, passw
 
 
 def appoint_staff(actor: Actor, *, person_name: str, email: str, roles: frozenset[str]) -> Nomination:
-    """Appoint a natural person, known already or not, to staff roles.
+    """Propose a natural person, known already or not, for staff roles; a second person confirms.
 
     Raises:
         Forbidden: The actor is no administrator.
@@ -82,7 +86,7 @@ def appoint_staff(actor: Actor, *, person_name: str, email: str, roles: frozense
 
 
 def appoint_regulator(actor: Actor, *, organ_name: str, organ_uscc: str, person_name: str, email: str) -> Nomination:
-    """Appoint an officer of an organ, who inspects; the organ is made if its code is not known.
+    """Propose an officer of an organ, who inspects; the organ is made if its code is not known.
 
     Raises:
         Forbidden: The actor is no administrator.
@@ -110,6 +114,9 @@ def accept_appointment(actor: Actor, *, token: str, password: str) -> Appointmen
         Invalid: The new password is too weak.
         TooManyRequests: Too many attempts with this token.
     """
+    token = token.strip()
+    if not token or not token.isascii():
+        raise _unknown_nominate()
     attempts.count(attempts.ACCEPT, token)
     digest = credentials.token_digest(token)
     with read() as session:
@@ -150,6 +157,44 @@ def _accept(
     tx.undue("appointment.lapse", appointment.id)
     tx.advance(appointment, "accept", by="appointee")
     return appointment
+
+
+@verb
+def confirm_appointment(tx: Transaction, appointment_id: str) -> Appointment:
+    """Agree, as a second person, to an appointment: from now on it can be accepted.
+
+    Raises:
+        Forbidden: The actor is neither auditor nor administrator.
+        Refused: The actor proposed it, or is appointed by it (S-04).
+        WrongState: It is confirmed, refused or lapsed.
+    """
+    role, appointment = _to_decide(tx, appointment_id, "confirm")
+    appointment.confirmed_by = tx.actor.person_id
+    tx.advance(appointment, "confirm", by=role)
+    return appointment
+
+
+@verb
+def refuse_appointment(tx: Transaction, appointment_id: str) -> Appointment:
+    """Refuse, as a second person, an appointment that was proposed.
+
+    Raises:
+        Forbidden: The actor is neither auditor nor administrator.
+        Refused: The actor proposed it, or is appointed by it (S-04).
+        WrongState: It is confirmed, refused or lapsed.
+    """
+    role, appointment = _to_decide(tx, appointment_id, "refuse")
+    tx.advance(appointment, "refuse", by=role)
+    tx.undue("appointment.lapse", appointment.id)
+    return appointment
+
+
+def _to_decide(tx: Transaction, appointment_id: str, action: str) -> tuple[str, Appointment]:
+    role = tx.actor.need("auditor", "administrator")
+    appointment = tx.lock(Appointment, appointment_id)
+    APPOINTMENT.edge(appointment.state, action)
+    gates.second_person(tx, appointment)
+    return role, appointment
 
 
 @verb
@@ -206,11 +251,22 @@ def _nominate(tx: Transaction, person: Person, org_id: str, roles: frozenset[str
         roles=sorted(roles),
         token_digest=digest,
         expires_at=tx.now + ACCEPTANCE_TIME,
+        proposed_by=tx.actor.person_id,
     )
     facts = {"roles": sorted(roles)}
-    tx.create(appointment, "appointment.opened", by="administrator", facts=facts, links=[org_id])
+    tx.create(appointment, "appointment.proposed", by="administrator", facts=facts, links=[org_id])
+    if not _anyone_to_confirm(tx, person.id):
+        # A fresh installation has one administrator and nobody else. Its entry says that no second person confirmed.
+        tx.advance(appointment, "waive", by="administrator", facts={"reason": "nobody_to_confirm"})
     tx.due("appointment.lapse", appointment.id, appointment.expires_at)
-    return Nomination(appointment.id, person.id, org_id, token, appointment.expires_at)
+    return Nomination(appointment.id, person.id, org_id, token, appointment.expires_at, appointment.state)
+
+
+def _anyone_to_confirm(tx: Transaction, appointee_id: str) -> bool:
+    """Whether somebody but the proposer and the appointee could confirm."""
+    apart = {tx.actor.person_id or "", appointee_id}
+    confirming = select(StaffRole.person_id).where(StaffRole.role.in_(CONFIRMING), StaffRole.person_id.not_in(apart))
+    return tx.first(confirming) is not None
 
 
 def _unknown_nominate() -> NotSignedIn:

@@ -19,24 +19,66 @@ IDENTITY = Lifecycle(
         ("in_review", "return"): Edge("returned", _OFFICER, "identity.returned"),
         ("in_review", "refuse"): Edge("refused", _OFFICER, "identity.refused"),
         ("returned", "submit"): Edge("submitted", _OWNER, "identity.submitted"),
+        ("approved", "renew"): Edge("renewing", _OWNER, "identity.renewed"),
+        ("renewing", "approve"): Edge("approved", _OFFICER, "identity.approved"),
+        ("renewing", "return"): Edge("approved", _OFFICER, "identity.renewal_returned"),
+        ("renewing", "refuse"): Edge("refused", _OFFICER, "identity.refused"),
+        ("renewing", "suspend"): Edge("suspended", _OFFICER, "identity.suspended"),
+        # The approval ended while the officers had the new file: it is theirs like any other that waits.
+        ("renewing", "lapse"): Edge("submitted", (CLOCK,), "identity.lapsed"),
         ("approved", "lapse"): Edge("lapsed", (CLOCK,), "identity.lapsed"),
         ("lapsed", "submit"): Edge("submitted", _OWNER, "identity.submitted"),
         ("approved", "suspend"): Edge("suspended", _OFFICER, "identity.suspended"),
         ("suspended", "restore"): Edge("approved", _OFFICER, "identity.restored"),
     },
 )
-#: In these states the party may change the file.
-IDENTITY_OPEN = frozenset({"draft", "returned", "lapsed"})
+#: In these states the party may change the file; an approved one to have it renewed.
+IDENTITY_OPEN = frozenset({"draft", "returned", "lapsed", "approved"})
+#: In these states the party may trade, as long as the approval lasts.
+IDENTITY_STANDING = frozenset({"approved", "renewing"})
+
+#: Who confirms what an administrator proposes: the auditor, who has no other office and so nothing to gain from who
+#: is appointed, or another administrator.
+_CONFIRMING = ("auditor", "administrator")
+CONFIRMING = frozenset(_CONFIRMING)
 
 APPOINTMENT = Lifecycle(
     "appointment",
-    initial="open",
-    final=frozenset({"accepted", "lapsed"}),
+    initial="proposed",
+    final=frozenset({"accepted", "refused", "lapsed"}),
     edges={
+        ("proposed", "confirm"): Edge("open", _CONFIRMING, "appointment.confirmed"),
+        ("proposed", "waive"): Edge("open", ("administrator",), "appointment.confirmation_waived"),
+        ("proposed", "refuse"): Edge("refused", _CONFIRMING, "appointment.refused"),
+        ("proposed", "lapse"): Edge("lapsed", (CLOCK,), "appointment.lapsed"),
         ("open", "accept"): Edge("accepted", ("appointee",), "appointment.accepted"),
         ("open", "lapse"): Edge("lapsed", (CLOCK,), "appointment.lapsed"),
     },
 )
+
+#: 授权委托书: in force from the day it names; nobody changes one, another is given.
+AUTHORITY = Lifecycle(
+    "letter of authority",
+    initial="live",
+    final=frozenset({"revoked", "expired"}),
+    edges={
+        ("live", "revoke"): Edge("revoked", _OWNER, "authority.revoked"),
+        ("live", "expire"): Edge("expired", (CLOCK,), "authority.expired"),
+    },
+)
+INVITATION = Lifecycle(
+    "invitation",
+    initial="open",
+    final=frozenset({"accepted", "withdrawn", "lapsed"}),
+    edges={
+        ("open", "accept"): Edge("accepted", ("person",), "invitation.accepted"),
+        ("open", "withdraw"): Edge("withdrawn", _OWNER, "invitation.withdrawn"),
+        ("open", "lapse"): Edge("lapsed", (CLOCK,), "invitation.lapsed"),
+    },
+)
+#: What a letter of authority can let a handler sign: declarations, offers and listings, contracts, agreements,
+#: statements in disputes, undertakings.
+SCOPES = ("declare", "list", "contract", "agreement", "dispute", "undertake")
 
 #: Kinds of organisation that trade, and the documents each one's identity case must hold (RULES I-07).
 REQUIRED_DOCUMENTS = MappingProxyType(

@@ -12,7 +12,7 @@ from exchange.errors import Invalid, NotFound, WrongState
 from exchange.journal import canonical
 from exchange.lifecycle import CLOCK
 from exchange.members import gates
-from exchange.members.identity import OFFICER, VALIDITY, documents_of, licence_end
+from exchange.members.identity import OFFICER, REMINDER, VALIDITY, documents_of, licence_end
 from exchange.members.models import IdentityCase
 from exchange.members.states import IDENTITY
 
@@ -59,6 +59,7 @@ def approve(
     _decide(tx, case, "approve", checklist, reason, valid_until=clock.text(until))
     case.valid_until = until
     tx.due("identity.lapse", case.id, until)
+    tx.due("identity.remind", case.id, max(until - REMINDER, tx.now))
     return case
 
 
@@ -106,6 +107,22 @@ def restore_party(tx: Transaction, org_id: str, *, reason: str) -> IdentityCase:
     case = _change_standing(tx, org_id, "restore", "party.restored", reason)
     if case.valid_until is not None:
         tx.due("identity.lapse", case.id, case.valid_until)
+    return case
+
+
+@verb
+def remind_renewal(tx: Transaction, case_id: str) -> IdentityCase:
+    """Tell that an approval ends soon (called by the clock); the party's inbox shows it until the file is renewed.
+
+    Raises:
+        WrongState: The case is not approved, or the time to renew has not come.
+    """
+    tx.actor.need(CLOCK)
+    case = tx.lock(IdentityCase, case_id)
+    if case.state != "approved" or case.valid_until is None or case.valid_until > tx.now + REMINDER:
+        raise WrongState("The time to renew has not come.", code="not_due")
+    facts = {"valid_until": clock.text(case.valid_until)}
+    tx.record(case.id, "identity.renewal_due", by=CLOCK, facts=facts, links=[case.org_id])
     return case
 
 

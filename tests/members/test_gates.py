@@ -108,7 +108,8 @@ def test_a_suspension_waits_for_the_trade_that_asked_first(db: object) -> None:
 
 def test_a_restrained_party_may_not_trade(db: object) -> None:
     org_id = people.approved_company(db, "示例公司").org_id
-    restraints.restrain(people.regulator(db), org_id, measure="suspension", basis="DSL 44", reason="约谈未到")
+    overseer = people.staff(db, "security_administrator")
+    restraints.restrain(overseer, org_id, measure="suspension", basis="DSL 44", reason="约谈未到")
     with pytest.raises(Refused) as refusal:
         trade(people.VISITOR, org_id)
     assert refusal.value.rule_id == "K-05"

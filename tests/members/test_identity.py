@@ -13,7 +13,7 @@ from exchange.db import Transaction, advance_clock, read, transaction
 from exchange.errors import Conflict, Forbidden, Invalid, NotFound, Refused, WrongState
 from exchange.jobs import Worker
 from exchange.journal import canonical
-from exchange.members import identity, jobs, queries, vetting
+from exchange.members import gates, identity, jobs, queries, vetting
 from exchange.members.models import IdentityCase, Membership
 from exchange.members.states import APPOINTMENT, IDENTITY
 
@@ -245,6 +245,47 @@ def test_an_approval_lapses_by_the_clock_and_can_be_renewed(db: object) -> None:
     vetting.approve(officer, party.case_id, checklist=people.passing())
     worker.step()
     assert state(party.case_id) == "approved"
+
+
+@pytest.mark.rule("I-07")
+def test_an_approval_is_renewed_while_it_goes_on(db: object) -> None:
+    party = people.approved_company(db, "示例公司")
+    officer, worker = people.staff(db, "vetting_officer"), Worker(due=jobs.DUE, outbox={})
+    with pytest.raises(WrongState):
+        identity.submit_identity_case(party.actor, party.case_id)
+    with pytest.raises(WrongState):
+        identity.add_document(party.actor, party.case_id, "permit", people.PNG)
+    with pytest.raises(WrongState):
+        vetting.remind_renewal(Actor.clock(), party.case_id)
+    advance_clock(people.VISITOR, identity.VALIDITY - identity.REMINDER + timedelta(seconds=1))
+    worker.step()
+    assert [body["action"] for body in bodies()].count("identity.renewal_due") == 1
+    identity.add_document(party.actor, party.case_id, "permit", people.PNG)
+    identity.submit_identity_case(party.actor, party.case_id)
+    assert state(party.case_id) == "renewing"
+    with transaction(party.actor) as tx:
+        gates.vetted(tx, party.org_id)
+    vetting.return_case(officer, party.case_id, checklist=people.passing() | {"I-07": "fail"}, reason=REASON)
+    assert state(party.case_id) == "approved"
+    identity.submit_identity_case(party.actor, party.case_id)
+    with read() as session:
+        before = session.get_one(IdentityCase, party.case_id).valid_until
+    renewed = vetting.approve(officer, party.case_id, checklist=people.passing())
+    assert before is not None
+    assert renewed.valid_until is not None
+    assert renewed.valid_until > before
+
+
+def test_a_renewal_that_nobody_decided_in_time_waits_without_standing(db: object) -> None:
+    party, worker = people.approved_company(db, "示例公司"), Worker(due=jobs.DUE, outbox={})
+    advance_clock(people.VISITOR, identity.VALIDITY - timedelta(days=1))
+    identity.submit_identity_case(party.actor, party.case_id)
+    advance_clock(people.VISITOR, timedelta(days=1, seconds=1))
+    with pytest.raises(Refused) as refusal, transaction(party.actor) as tx:
+        gates.vetted(tx, party.org_id)
+    assert refusal.value.code == "party_lapsed"
+    worker.step()
+    assert state(party.case_id) == "submitted"
 
 
 def test_other_rooms_hear_of_a_suspension_and_its_end(db: object, monkeypatch: pytest.MonkeyPatch) -> None:

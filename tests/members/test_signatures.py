@@ -20,7 +20,7 @@ SUBJECT = "ord_test"
 
 @verb
 def sign_here(tx: Transaction, password: str) -> Signature:
-    signature = signatures.sign(tx, SUBJECT, password, MESSAGE)
+    signature = signatures.sign(tx, SUBJECT, password, MESSAGE, scope="contract")
     tx.record(SUBJECT, "order.agreed", by="owner", digests={"contract": signature.digest})
     return signature
 
@@ -54,7 +54,7 @@ def test_who_has_no_key_signs_nothing(db: object) -> None:
 def test_a_signature_belongs_to_a_told_story_and_never_changes(db: object) -> None:
     party = people.registered(db, "示例公司")
     with pytest.raises(InvariantBroken), transaction(party.actor) as tx:
-        signatures.sign(tx, SUBJECT, party.password, MESSAGE)
+        signatures.sign(tx, SUBJECT, party.password, MESSAGE, scope="contract")
     made = sign_here(party.actor, party.password)
     with pytest.raises(DBAPIError, match=r"append-only|permission"), transaction(party.actor) as tx:
         tx.lock(Signature, made.id).digest = bytes(32)

@@ -1,12 +1,14 @@
 """The operator and its people: installed once, appointed by an administrator, kept apart."""
 
+from dataclasses import replace
+
 import people
 import pytest
 from sqlalchemy import text
 
 from exchange.actors import STAFF_ROLES, Actor
 from exchange.db import advance_clock, read
-from exchange.errors import Conflict, Forbidden, Invalid, NotSignedIn, TooManyRequests
+from exchange.errors import Conflict, Forbidden, Invalid, NotSignedIn, Refused, TooManyRequests, WrongState
 from exchange.jobs import Worker
 from exchange.members import accounts, attempts, jobs, queries, staff
 from exchange.members.models import Appointment
@@ -43,6 +45,32 @@ def test_a_token_is_used_once_and_kept_as_its_digest(db: object) -> None:
         people.accept(made)
     with pytest.raises(NotSignedIn):
         people.accept(made._replace(token="another"))
+
+
+@pytest.mark.rule("S-04")
+def test_an_appointment_takes_a_second_natural_person(db: object) -> None:
+    admin = people.administrator(db)
+    first = nominated(db, "auditor", email="auditor@example.org")
+    assert first.state == "open"  # nobody else was there to confirm
+    people.accept(first)
+    auditor = Actor(first.person_id, first.org_id, frozenset({"auditor"}))
+    made = nominated(db, "vetting_officer")
+    assert made.state == "proposed"
+    with pytest.raises(NotSignedIn):
+        staff.accept_appointment(people.VISITOR, token=made.token, password=people.PASSWORD)
+    with pytest.raises(Refused) as refusal:
+        staff.confirm_appointment(admin, made.appointment_id)
+    assert (refusal.value.rule_id, refusal.value.code) == ("S-04", "second_person")
+    own = nominated(db, "auditor", email="second@example.org")
+    with pytest.raises(Refused):
+        staff.confirm_appointment(Actor(own.person_id, own.org_id, frozenset({"auditor"})), own.appointment_id)
+    with pytest.raises(Forbidden):
+        staff.confirm_appointment(replace(auditor, roles=frozenset({"vetting_officer"})), made.appointment_id)
+    assert staff.confirm_appointment(auditor, made.appointment_id).confirmed_by == auditor.person_id
+    staff.accept_appointment(people.VISITOR, token=made.token, password=people.PASSWORD)
+    assert staff.refuse_appointment(auditor, own.appointment_id).state == "refused"
+    with pytest.raises(WrongState):
+        staff.confirm_appointment(auditor, own.appointment_id)
 
 
 def test_an_appointment_not_accepted_in_time_lapses(db: object) -> None:

@@ -2,15 +2,23 @@
 
 from typing import Any
 
+from flask import Response
+from werkzeug.datastructures import FileStorage
+
+from exchange.documents import MAX_BYTES
 from exchange.web import access
 from exchange.web.api import blueprint
 from exchange.web.paging import Page
 from provenance import declarations as declaring
-from provenance import queries, register, schemas
+from provenance import drafting, explanation_schemas, queries, records, register, schemas
 from provenance.declarations import Content
+from provenance.difference import Difference
+from provenance.downloads import download
+from provenance.explanation import Explanation
+from provenance.graph import Graph
 from provenance.models import Authorisation, CatalogueRecord
 from provenance.queries import agreement_shape, declaration_shape
-from provenance.register import RecordEntry
+from provenance.records import RecordEntry
 from provenance.routing import Classification
 
 catalogue = blueprint("catalogue-records", __name__, "The government data catalogue, mirrored by official numbers")
@@ -28,7 +36,7 @@ blps = [catalogue, agreements, declarations]
 @catalogue.response(201, schemas.RecordOut)
 def record_catalogue(entry: RecordEntry) -> CatalogueRecord:
     """Mirror a record of the unified catalogue, as the department that holds the data."""
-    return register.record_catalogue(access.actor(), entry)
+    return records.record_catalogue(access.actor(), entry)
 
 
 @catalogue.route("", methods=["GET"])
@@ -38,6 +46,15 @@ def record_catalogue(entry: RecordEntry) -> CatalogueRecord:
 def list_catalogue(query: dict[str, Any]) -> Page[Any]:
     """Catalogue records, newest first."""
     return queries.catalogue_records(**query)
+
+
+@catalogue.route("/<record_id>", methods=["PUT"])
+@access.member("owner")
+@catalogue.arguments(schemas.RecordRevision)
+@catalogue.response(200, schemas.RecordOut)
+def revise_record(body: dict[str, Any], record_id: str) -> CatalogueRecord:
+    """Correct a record, as its department."""
+    return records.revise_record(access.actor(), record_id, **body)
 
 
 @catalogue.route("/<record_id>", methods=["GET"])
@@ -70,6 +87,15 @@ def list_agreements(query: dict[str, Any]) -> Page[dict[str, Any]]:
     return queries.agreements(access.actor(), **query)
 
 
+@agreements.route("/to-look-at", methods=["GET"])
+@access.staff(*sorted(queries.READERS))
+@agreements.arguments(schemas.ReviewQuery, location="query")
+@agreements.response(200, schemas.AgreementPage)
+def list_agreements_to_look_at(query: dict[str, Any]) -> Page[dict[str, Any]]:
+    """Agreements whose copy the department still owes, or which lack one of the six items, newest first."""
+    return queries.agreements_to_look_at(access.actor(), **query)
+
+
 @agreements.route("/<agreement_id>", methods=["GET"])
 @access.signed_in
 @agreements.arguments(schemas.PurposeQuery, location="query")
@@ -97,6 +123,36 @@ def sign_agreement(body: dict[str, Any], agreement_id: str) -> dict[str, Any]:
     """Sign: the user first, then the department, whose signature puts it in force."""
     actor = access.actor()
     return agreement_shape(actor, register.sign_agreement(actor, agreement_id, **body))
+
+
+@agreements.route("/<agreement_id>/scan", methods=["POST"])
+@access.member("owner", "trader")
+@agreements.arguments(schemas.FileForm, location="files")
+@agreements.response(201, schemas.AgreementOut)
+def bring_agreement(files: dict[str, FileStorage], agreement_id: str) -> dict[str, Any]:
+    """Bring the scan (PDF, PNG or JPEG, at most 8 MiB) of an agreement that was signed elsewhere."""
+    actor = access.actor()
+    scan = files["file"].stream.read(MAX_BYTES + 1)
+    return agreement_shape(actor, register.bring_agreement(actor, agreement_id, scan))
+
+
+@agreements.route("/<agreement_id>/scan", methods=["GET"])
+@access.signed_in
+@agreements.arguments(schemas.PurposeQuery, location="query")
+@agreements.response(200, content_type="application/octet-stream")
+def read_scan(query: dict[str, Any], agreement_id: str) -> Response:
+    """The scan, always as a download."""
+    return download(queries.agreement_scan(access.actor(), agreement_id, **query))
+
+
+@agreements.route("/<agreement_id>/confirm", methods=["POST"])
+@access.member("owner", "trader")
+@agreements.arguments(schemas.AgreementSignature)
+@agreements.response(200, schemas.AgreementOut)
+def confirm_agreement(body: dict[str, Any], agreement_id: str) -> dict[str, Any]:
+    """Confirm a scan, as the department: this puts the agreement in force."""
+    actor = access.actor()
+    return agreement_shape(actor, register.confirm_agreement(actor, agreement_id, **body))
 
 
 @agreements.route("/<agreement_id>/decline", methods=["POST"])
@@ -173,7 +229,7 @@ def revise_declaration(body: dict[str, Any], declaration_id: str) -> dict[str, A
 
 @declarations.route("/<declaration_id>/sign", methods=["POST"])
 @access.member("owner", "trader")
-@declarations.arguments(schemas.PasswordBody)
+@declarations.arguments(schemas.DeclarationSignature)
 @declarations.response(200, schemas.DeclarationOut)
 def sign_declaration(body: dict[str, Any], declaration_id: str) -> dict[str, Any]:
     """Sign a declaration with the own key; from then on it cannot change."""
@@ -184,10 +240,66 @@ def sign_declaration(body: dict[str, Any], declaration_id: str) -> dict[str, Any
 @declarations.route("/<declaration_id>/classification", methods=["GET"])
 @access.signed_in
 @declarations.arguments(schemas.PurposeQuery, location="query")
-@declarations.response(200, schemas.ClassificationOut)
+@declarations.response(200, explanation_schemas.ClassificationOut)
 def show_classification(query: dict[str, Any], declaration_id: str) -> Classification:
     """Whether the product is government-derived, and why."""
     return queries.classification(access.actor(), declaration_id, **query)
+
+
+@declarations.route("/<declaration_id>/explanation", methods=["GET"])
+@access.signed_in
+@declarations.arguments(schemas.PurposeQuery, location="query")
+@declarations.response(200, explanation_schemas.ExplanationOut)
+def show_explanation(query: dict[str, Any], declaration_id: str) -> Explanation:
+    """The classification with its whole chain in words."""
+    return queries.explanation(access.actor(), declaration_id, **query)
+
+
+@declarations.route("/<declaration_id>/lineage", methods=["GET"])
+@access.signed_in
+@declarations.arguments(schemas.PurposeQuery, location="query")
+@declarations.response(200, explanation_schemas.GraphOut)
+def show_lineage(query: dict[str, Any], declaration_id: str) -> Graph:
+    """What stands behind the declaration, as a graph."""
+    return queries.lineage(access.actor(), declaration_id, **query)
+
+
+@declarations.route("/<declaration_id>/difference", methods=["GET"])
+@access.signed_in
+@declarations.arguments(schemas.SinceQuery, location="query")
+@declarations.response(200, explanation_schemas.DifferenceOut)
+def show_difference(query: dict[str, Any], declaration_id: str) -> Difference:
+    """What changed since another version; nothing when this is the first."""
+    return queries.difference(access.actor(), declaration_id, **query) or Difference((), (), ())
+
+
+@declarations.route("/<declaration_id>/renew", methods=["POST"])
+@access.member("owner", "trader")
+@declarations.response(201, schemas.DeclarationOut)
+def renew_declaration(declaration_id: str) -> dict[str, Any]:
+    """Begin the next version with all that still holds; the draft begun before, if there is one."""
+    actor = access.actor()
+    return declaration_shape(actor, drafting.renew_declaration(actor, declaration_id))
+
+
+@declarations.route("/<declaration_id>/evidence", methods=["POST"])
+@access.member("owner", "trader")
+@declarations.arguments(schemas.FileForm, location="files")
+@declarations.response(201, schemas.DeclarationOut)
+def bring_evidence(files: dict[str, FileStorage], declaration_id: str) -> dict[str, Any]:
+    """Keep an evidence file (at most 8 MiB) with a draft; sources and authorisations name it by its SHA-256."""
+    actor = access.actor()
+    content = files["file"].stream.read(MAX_BYTES + 1)
+    return declaration_shape(actor, drafting.bring_evidence(actor, declaration_id, content))
+
+
+@declarations.route("/<declaration_id>/evidence/<digest>", methods=["GET"])
+@access.signed_in
+@declarations.arguments(schemas.PurposeQuery, location="query")
+@declarations.response(200, content_type="application/octet-stream")
+def read_evidence(query: dict[str, Any], declaration_id: str, digest: str) -> Response:
+    """An evidence file by its SHA-256 in lower hex, always as a download."""
+    return download(queries.evidence(access.actor(), declaration_id, digest, **query))
 
 
 @declarations.route("/<declaration_id>/authorisations/<authorisation_id>/withdraw", methods=["POST"])

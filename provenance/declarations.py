@@ -1,6 +1,6 @@
 """Declarations of provenance (数据来源说明): drafted by a party, signed by one of its people, then fixed for good."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -24,6 +24,8 @@ UNDERTAKING = {
     "zh": "本单位承诺：所述数据来源合法、真实、完整，并愿意承担由此产生的法律责任。",
     "en": "We undertake that the sources stated are lawful, true and complete, and answer for it under the law.",
 }
+#: More sources or authorisations than this belong into several products.
+MAX_ITEMS = 200
 #: Staff who may record that a grantor withdrew an authorisation.
 REVIEWER = "compliance_reviewer"
 
@@ -47,11 +49,16 @@ class Source:
     record_id: str | None = None
     agreement_id: str | None = None
     acquisition_id: str | None = None
+    external_number: str = ""
+    not_intrusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An authorisation as declared (RULES P-04); the grantee is the declaring party. ``ends_on`` is the last day."""
+    """An authorisation as declared (RULES P-04); the grantee is the declaring party.
+
+    ``ends_on`` is the last day; ``columns`` names those it covers, none means all.
+    """
 
     grantor: str
     data: str
@@ -60,6 +67,7 @@ class Grant:
     starts_on: date
     ends_on: date
     evidence_digest: bytes
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +96,9 @@ def declare(tx: Transaction, content: Content, *, replaces_id: str | None = None
     """
     tx.actor.need("owner", "trader")
     party = org_of(tx, tx.actor.org_id or "")
-    if replaces_id is not None and _own(tx, replaces_id).state != "signed":
+    if replaces_id is not None and own(tx, replaces_id).state != "signed":
         raise WrongState("A draft is revised, not replaced.", code="not_signed")
-    declaration = Declaration(id=ids.new("dec"), org_id=party.id, replaces_id=replaces_id, revision=1)
-    _apply(declaration, content)
-    facts = {"revision": 1, "sources": len(content.sources)}
-    links = [] if replaces_id is None else [replaces_id]
-    tx.create(declaration, "declaration.drafted", by=SELLER, facts=facts, links=links)
-    tx.session.flush()
-    _add_rows(tx, declaration, content)
-    return declaration
+    return begin(tx, party.id, content, replaces_id)
 
 
 @verb
@@ -110,37 +111,39 @@ def revise_declaration(tx: Transaction, declaration_id: str, content: Content, *
         StaleVersion: Somebody else changed it in the meantime.
         Invalid: As for ``declare``.
     """
-    declaration = _own(tx, declaration_id)
-    declaration.__lifecycle__.edge(declaration.state, "revise")
+    declaration = own(tx, declaration_id)
     if declaration.row_version != row_version:
+        declaration.__lifecycle__.edge(declaration.state, "revise")
         raise StaleVersion("This was changed by somebody else in the meantime; read it again.")
-    declaration.revision += 1
-    _apply(declaration, content)
-    facts = {"revision": declaration.revision, "sources": len(content.sources)}
-    tx.advance(declaration, "revise", by=SELLER, facts=facts)
-    _add_rows(tx, declaration, content)
+    rewrite(tx, declaration, content)
     return declaration
 
 
 @verb
-def sign_declaration(tx: Transaction, declaration_id: str, *, password: str) -> Declaration:
+def sign_declaration(
+    tx: Transaction, declaration_id: str, *, password: str, truth_undertaken: bool = False
+) -> Declaration:
     """Sign for the party, with the actor's own key, the document that the declaration is from then on (RULES P-05).
+
+    The undertaking may stand in the draft already, or be given with the signature as ``truth_undertaken``.
 
     Raises:
         NotFound: It is not the party's.
         WrongState: It is signed already.
         Refused: The party is not vetted (I-01, I-02); the undertaking (P-05), a source's description (P-02), a ground
-            (P-03), an authorisation (P-04) or the licence of something bought here (P-06) is missing or does not hold.
+            (P-03), an authorisation (P-04), the licence of something bought here (P-06) or the statement about
+            automated gathering (P-07) is missing or does not hold.
         Forbidden: The actor may not sign, or the password is not right.
     """
-    declaration = _own(tx, declaration_id)
+    declaration = own(tx, declaration_id)
     declaration.__lifecycle__.edge(declaration.state, "sign")
+    declaration.truth_undertaken = declaration.truth_undertaken or truth_undertaken
     vetted(tx, declaration.org_id)
     gates.SIGNING.ask(tx, declaration.id)
     sources, authorisations = rows_of(tx, declaration)
     content = canonical.dumps(_document(org_of(tx, declaration.org_id), declaration, sources, authorisations))
     kept = documents.put(tx, content, subject=declaration.id, kind="declaration", media_type="application/json")
-    signature = signatures.sign(tx, declaration.id, password, content)
+    signature = signatures.sign(tx, declaration.id, password, content, scope="declare")
     declaration.document_digest = kept.digest
     declaration.signature_id = signature.id
     declaration.signed_at = tx.now
@@ -178,7 +181,7 @@ def withdraw_authorisation(
     declaration = tx.lock(Declaration, declaration_id)
     role = REVIEWER if REVIEWER in tx.actor.roles and declaration.state == "signed" else SELLER
     if role == SELLER:
-        _own(tx, declaration_id)
+        own(tx, declaration_id)
     authorisation = tx.lock(Authorisation, authorisation_id)
     if (authorisation.declaration_id, authorisation.revision) != (declaration.id, declaration.revision):
         raise NotFound("There is no such %(kind)s.", kind="authorisation")
@@ -209,7 +212,35 @@ def rows_of(tx: Transaction, declaration: Declaration) -> tuple[list[DeclaredSou
 # -- shared -----------------------------------------------------------------------------------------------------------
 
 
-def _own(tx: Transaction, declaration_id: str) -> Declaration:
+def begin(tx: Transaction, org_id: str, content: Content, replaces_id: str | None) -> Declaration:
+    """A new draft, recorded."""
+    declaration = Declaration(id=ids.new("dec"), org_id=org_id, replaces_id=replaces_id, revision=1)
+    _apply(declaration, content)
+    facts = {"revision": 1, "sources": len(content.sources)}
+    links = [] if replaces_id is None else [replaces_id]
+    tx.create(declaration, "declaration.drafted", by=SELLER, facts=facts, links=links)
+    tx.session.flush()
+    _add_rows(tx, declaration, content)
+    return declaration
+
+
+def rewrite(
+    tx: Transaction, declaration: Declaration, content: Content, digests: Mapping[str, bytes] | None = None
+) -> None:
+    """Write a locked draft anew, recorded; ``digests`` names documents kept with the change.
+
+    Raises:
+        WrongState: It is signed.
+    """
+    declaration.__lifecycle__.edge(declaration.state, "revise")
+    declaration.revision += 1
+    _apply(declaration, content)
+    facts = {"revision": declaration.revision, "sources": len(content.sources)}
+    tx.advance(declaration, "revise", by=SELLER, facts=facts, digests=digests)
+    _add_rows(tx, declaration, content)
+
+
+def own(tx: Transaction, declaration_id: str) -> Declaration:
     """The party's own declaration, locked, for somebody who may write it."""
     declaration = tx.lock(Declaration, declaration_id)
     if declaration.org_id != tx.actor.org_id:
@@ -230,6 +261,8 @@ def _apply(declaration: Declaration, content: Content) -> None:
 
 
 def _add_rows(tx: Transaction, declaration: Declaration, content: Content) -> None:
+    if max(len(content.sources), len(content.authorisations)) > MAX_ITEMS:
+        raise Invalid("A declaration has at most %(most)s of these.", code="too_many_items", most=MAX_ITEMS)
     for position, source in enumerate(content.sources):
         tx.add(_source_row(tx, declaration, position, source))
     for grant in content.authorisations:
@@ -247,6 +280,7 @@ def _add_rows(tx: Transaction, declaration: Declaration, content: Content) -> No
                 starts_at=begins_at(grant.starts_on),
                 ends_at=ends_at(grant.ends_on),
                 evidence_digest=grant.evidence_digest,
+                columns=list(grant.columns),
             )
         )
 
@@ -279,6 +313,8 @@ def _source_row(tx: Transaction, declaration: Declaration, position: int, source
         agreement_id=source.agreement_id,
         acquisition_id=source.acquisition_id,
         use=source.use,
+        external_number=source.external_number.strip(),
+        not_intrusive=source.not_intrusive,
     )
 
 
@@ -318,13 +354,13 @@ def _document(
         "declaration": declaration.id,
         "replaces": declaration.replaces_id,
         "party": {"id": party.id, "name": party.name, "uscc": party.uscc},
-        "sources": [_plain(source) for source in sources],
+        "sources": [plain(source) for source in sources],
         "ground": declaration.ground,
         "anonymisation": {
             "method": declaration.anonymisation_method,
             "evidence_digest": _text(declaration.anonymisation_evidence),
         },
-        "authorisations": [_plain(row) | {"grantee": party.id} for row in authorisations],
+        "authorisations": [plain(row) | {"grantee": party.id} for row in authorisations],
         "processing_steps": declaration.processing_steps,
         "personal_information": declaration.personal_information,
         "undertaking": UNDERTAKING,
@@ -335,7 +371,8 @@ def _document(
 _NOT_DECLARED = frozenset({"declaration_id", "revision", "withdrawn_at", "withdrawal_reason"})
 
 
-def _plain(row: DeclaredSource | Authorisation) -> dict[str, Any]:
+def plain(row: DeclaredSource | Authorisation) -> dict[str, Any]:
+    """What a source or an authorisation says, as canonical JSON holds it."""
     names = (column.key for column in type(row).__table__.columns)
     return {name: _text(getattr(row, name)) for name in names if name not in _NOT_DECLARED}
 

@@ -143,6 +143,22 @@ def licensed(tx: Transaction, declaration_id: str) -> None:
         )
 
 
+@gate("P-07")
+def gathered_fairly(tx: Transaction, declaration_id: str) -> None:
+    """What automated tools gathered comes with the statement that no network service was intruded on or disturbed."""
+    for source in _sources(tx, declaration_id):
+        if source.kind == "web" and not source.not_intrusive:
+            raise Refused(
+                "P-07",
+                "«%(title)s» was gathered by automated tools, and the statement that no network service was intruded on"
+                " or disturbed is missing.",
+                remedy="Give the statement, or leave the source out.",
+                code="intrusion_not_excluded",
+                subjects=(declaration_id,),
+                title=source.title,
+            )
+
+
 @gate("K-05")
 def unrestrained(tx: Transaction, declaration_id: str) -> None:
     """Neither the declaration, nor one it builds on, nor an agreement behind it is under a restraint."""
@@ -153,7 +169,9 @@ def unrestrained(tx: Transaction, declaration_id: str) -> None:
 
 # -- the steps -------------------------------------------------------------------------------------------------------
 
-SIGNING = Step("provenance.sign_declaration", (truth_undertaken, described, grounded, authorised, licensed))
+SIGNING = Step(
+    "provenance.sign_declaration", (truth_undertaken, described, grounded, authorised, licensed, gathered_fairly)
+)
 STANDING = Step("provenance.standing", (signed, grounded, authorised, licensed, government_sources_stand, unrestrained))
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from exchange.members.models import Organisation
@@ -24,11 +25,23 @@ def _one_of(column: str, values: Iterable[str]) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
+#: One of the six items of Art. 19(2) is missing, as ``Agreement.missing_items`` finds it.
+INCOMPLETE = (
+    "data = '[]' OR purposes = '[]' OR application_scenario = '' OR security_measures = ''"
+    " OR starts_on IS NULL OR ends_at IS NULL OR disposal = ''"
+)
+#: The department still owes the authority its copy, as ``Agreement.copy_overdue`` finds it.
+COPY_OWED = "state = 'in_force' AND copy_sent_at IS NULL"
+#: An incomplete agreement that somebody builds on, or is about to.
+INCOMPLETE_AND_OPEN = f"state IN ('offered', 'brought', 'in_force') AND ({INCOMPLETE})"
+
+
 class CatalogueRecord(Base, Journalled):
     """An entry of the unified government data catalogue (Art. 12), mirrored under its official number.
 
     ``fields`` lists ``{"name", "description"}``; the source lines are what users of the data must print (Art. 20(1)).
-    A conditional or closed attribute cites its legal basis (RULES G-05).
+    A conditional or closed attribute cites its legal basis (RULES G-05). ``revision`` counts the corrections;
+    ``words`` holds the tokens of titles, number and columns that a search looks in.
     """
 
     __tablename__ = "catalogue_record"
@@ -37,6 +50,8 @@ class CatalogueRecord(Base, Journalled):
         CheckConstraint("open_attribute = 'unconditional' OR legal_basis <> ''", name="legal_basis"),
         UniqueConstraint("department_org_id", "official_number"),
         Index(None, "department_org_id", "id"),
+        Index(None, "open_attribute", "id"),
+        Index(None, "words", postgresql_using="gin"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -51,6 +66,8 @@ class CatalogueRecord(Base, Journalled):
     source_line_zh: Mapped[str]
     source_line_en: Mapped[str]
     recorded_at: Mapped[datetime]
+    revision: Mapped[int] = mapped_column(server_default="1", default=1)
+    words: Mapped[Any] = mapped_column(TSVECTOR, server_default="", deferred=True)
 
 
 class Agreement(Base, Stateful):
@@ -59,7 +76,9 @@ class Agreement(Base, Stateful):
     The six items of Art. 19(2) may be empty in a draft, and are ``missing_items`` then: ``data`` (a list of
     ``{"record_id", "columns"}``), ``purposes``, ``application_scenario``, ``security_measures``, the term, and
     ``disposal`` of the data when the term ends. ``ends_at`` is the first instant after the term. ``document_digest``
-    names the bytes both parties sign.
+    names the bytes both parties sign; of an agreement that was signed elsewhere they name the scan's ``scan_digest``
+    and only the department signs them, to confirm the scan. ``standard`` says from which standard terms the agreement
+    started (`provenance.standard_terms`), ``registration_number`` is that of the public data resource (RULES G-21).
     """
 
     __tablename__ = "agreement"
@@ -68,8 +87,14 @@ class Agreement(Base, Stateful):
         CheckConstraint(_one_of("basis", AGREEMENT_BASES), name="basis"),
         CheckConstraint("department_org_id <> user_org_id", name="two_parties"),
         CheckConstraint("state NOT IN ('offered', 'in_force') OR document_digest IS NOT NULL", name="document"),
+        CheckConstraint("state <> 'brought' OR scan_digest IS NOT NULL", name="scan"),
+        CheckConstraint("octet_length(scan_digest) = 32", name="scan_digest"),
         Index(None, "department_org_id", "id"),
         Index(None, "user_org_id", "id"),
+        Index(None, "department_org_id", "state", "id"),
+        Index(None, "user_org_id", "state", "id"),
+        Index("ix_agreement_copy_owed", "id", postgresql_where=text(COPY_OWED)),
+        Index("ix_agreement_incomplete", "id", postgresql_where=text(INCOMPLETE_AND_OPEN)),
     )
 
     department_org_id: Mapped[str] = mapped_column(ForeignKey(Organisation.id))
@@ -92,6 +117,9 @@ class Agreement(Base, Stateful):
     copy_sent_at: Mapped[datetime | None]
     copy_sent_to: Mapped[str | None]
     closing_reason: Mapped[str | None]
+    scan_digest: Mapped[bytes | None]
+    standard: Mapped[str] = mapped_column(server_default="", default="")
+    registration_number: Mapped[str] = mapped_column(server_default="", default="")
 
     @property
     def missing_items(self) -> tuple[str, ...]:
@@ -130,6 +158,8 @@ class Declaration(Base, Stateful):
         CheckConstraint("state <> 'signed' OR (truth_undertaken AND document_digest IS NOT NULL)", name="signed"),
         Index(None, "org_id", "id"),
         Index(None, "id", postgresql_where="state = 'signed'"),
+        Index("ix_declaration_draft", "org_id", "id", postgresql_where="state = 'draft'"),
+        Index(None, "replaces_id"),
     )
 
     org_id: Mapped[str] = mapped_column(ForeignKey(Organisation.id))
@@ -169,6 +199,8 @@ class DeclaredSource(Base, Journalled):
     """One source of a declaration's revision (RULES P-02). ``holder`` names an organisation or a group of people.
 
     ``kind`` is the declaring party's label; what obliges is who holds the data: ``holder_org_id``, ``record_id``.
+    ``external_number`` is what the source goes by elsewhere (a voucher of another exchange, a licence, a contract);
+    ``not_intrusive`` states that gathering it neither intruded into nor disturbed a network service (RULES P-07).
     """
 
     __tablename__ = "declared_source"
@@ -198,11 +230,14 @@ class DeclaredSource(Base, Journalled):
     agreement_id: Mapped[str | None] = mapped_column(ForeignKey(Agreement.id))
     acquisition_id: Mapped[str | None] = mapped_column(ForeignKey(Acquisition.id))
     use: Mapped[str]
+    external_number: Mapped[str] = mapped_column(server_default="", default="")
+    not_intrusive: Mapped[bool] = mapped_column(server_default="false", default=False)
 
 
 class Authorisation(Base, Journalled):
     """An authorisation that ground B rests on (RULES P-04). ``grantor`` is an organisation or a group, never a person.
 
+    The grantee is the declaring party. ``columns`` are those of the data it covers, all of them when none is named;
     ``ends_at`` is the first instant at which it no longer holds.
     """
 
@@ -226,3 +261,4 @@ class Authorisation(Base, Journalled):
     evidence_digest: Mapped[bytes]
     withdrawn_at: Mapped[datetime | None]
     withdrawal_reason: Mapped[str | None]
+    columns: Mapped[list[Any]] = mapped_column(server_default="[]", default=list)

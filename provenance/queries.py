@@ -1,18 +1,38 @@
 """Reads of the room. A party sees its own things; reviewers, auditors and regulators see what is signed."""
 
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, func, literal_column, select, text
+from sqlalchemy.orm import Session, undefer
 
+from exchange import documents
 from exchange.actors import REGULATOR, Actor
 from exchange.db import read
+from exchange.documents import Document
 from exchange.errors import NotFound
-from exchange.oversight.inspection import look
+from exchange.members.models import Organisation
+from exchange.oversight.looks import look
 from exchange.web.paging import DEFAULT_LIMIT, Page, page
-from provenance import routing
+from provenance import difference as differing
+from provenance import explanation as explaining
+from provenance import graph, routing, search, standard_terms
+from provenance.declarations import plain
+from provenance.difference import Difference, Said
+from provenance.explanation import Explanation
+from provenance.graph import Graph
 from provenance.lineage import source_lines
-from provenance.models import Agreement, Authorisation, CatalogueRecord, Declaration, DeclaredSource
+from provenance.models import (
+    COPY_OWED,
+    INCOMPLETE_AND_OPEN,
+    Acquisition,
+    Agreement,
+    Authorisation,
+    CatalogueRecord,
+    Declaration,
+    DeclaredSource,
+)
 from provenance.register import side_of
 from provenance.routing import Classification
 from provenance.states import AGREEMENT, DECLARATION, SELLER, USER
@@ -21,6 +41,9 @@ T = TypeVar("T")
 
 #: Staff who see declarations and agreements of every party.
 READERS = frozenset({"compliance_reviewer", "auditor"})
+SHA256 = re.compile(r"[0-9a-f]{64}")
+#: More versions than this back are not followed.
+MAX_VERSIONS = 50
 #: Roles in which a member may write.
 _WRITERS = frozenset({"owner", "trader"})
 
@@ -39,14 +62,41 @@ def catalogue_record(record_id: str) -> CatalogueRecord:
 
 
 def catalogue_records(
-    *, department_org_id: str | None = None, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    *,
+    q: str = "",
+    department_org_id: str | None = None,
+    open_attribute: str | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
 ) -> Page[Row[Any]]:
-    """Catalogue records, of one department if it is given, newest first."""
-    statement = select(*CatalogueRecord.__table__.columns)
+    """Catalogue records, newest first: those that hold all words of ``q``, of one department, of one attribute."""
+    statement = select(*(column for column in CatalogueRecord.__table__.columns if column.key != "words"))
+    words = search.query(q)
+    if words:
+        wanted = func.plainto_tsquery(literal_column("'simple'"), words)
+        statement = statement.where(CatalogueRecord.words.bool_op("@@")(wanted))
     if department_org_id is not None:
         statement = statement.where(CatalogueRecord.department_org_id == department_org_id)
+    if open_attribute is not None:
+        statement = statement.where(CatalogueRecord.open_attribute == open_attribute)
     with read() as session:
         return page(session, statement, [CatalogueRecord.id], cursor=cursor, limit=limit, shape=lambda row: row)
+
+
+def record_holders() -> list[tuple[str, str]]:
+    """Ids and names of the departments that keep records here, at most a hundred, by name."""
+    with read() as session:
+        # One step of the index for each department, however many records it keeps.
+        held = session.scalars(
+            text(
+                "WITH RECURSIVE held AS ("
+                " (SELECT department_org_id AS id FROM catalogue_record ORDER BY 1 LIMIT 1)"
+                " UNION ALL SELECT (SELECT department_org_id FROM catalogue_record"
+                " WHERE department_org_id > held.id ORDER BY 1 LIMIT 1) FROM held WHERE held.id IS NOT NULL"
+                ") SELECT id FROM held WHERE id IS NOT NULL LIMIT 100"
+            )
+        ).all()
+        return sorted(_names(session, held).items(), key=lambda pair: pair[1])
 
 
 # -- agreements -------------------------------------------------------------------------------------------------------
@@ -61,10 +111,51 @@ def agreement(actor: Actor, agreement_id: str, *, purpose: str = "") -> dict[str
     """
     _record_look(actor, "agreement", agreement_id, purpose)
     with read() as session:
-        row = _got(session.get(Agreement, agreement_id), "agreement")
-        if not _oversees(actor) or row.state in {"draft", "declined"}:
-            side_of(row, actor.org_id)
-        return agreement_shape(actor, row)
+        return agreement_shape(actor, _visible_agreement(session, actor, agreement_id))
+
+
+def agreement_names(row: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, CatalogueRecord]]:
+    """Names of an agreement's parties and the records on its list of data, by id."""
+    with read() as session:
+        listed = select(CatalogueRecord).where(CatalogueRecord.id.in_([item["record_id"] for item in row["data"]]))
+        parties = _names(session, [row["department_org_id"], row["user_org_id"]])
+        return parties, {record.id: record for record in session.scalars(listed)}
+
+
+def agreement_scan(actor: Actor, agreement_id: str, *, purpose: str = "") -> Document:
+    """The scan of an agreement that was signed elsewhere, with its bytes.
+
+    Raises:
+        NotFound: As for ``agreement``, or it was signed here.
+        Invalid: A regulator gave no purpose.
+    """
+    _record_look(actor, "agreement_scan", agreement_id, purpose)
+    with read() as session:
+        row = _visible_agreement(session, actor, agreement_id)
+        key = (row.id, row.scan_digest)
+        return _got(session.get(Document, key, options=[undefer(Document.content)]), "scan")
+
+
+def agreements_to_look_at(
+    actor: Actor, *, what: str, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+) -> Page[dict[str, Any]]:
+    """For reviewers: agreements whose copy (抄送) is ``owed``, or which are ``incomplete``; newest first.
+
+    Raises:
+        Forbidden: The actor is neither a reviewer nor an auditor.
+    """
+    actor.need(*sorted(READERS))
+    condition = COPY_OWED if what == "owed" else INCOMPLETE_AND_OPEN
+    statement = select(Agreement.id, Agreement).where(text(condition))
+    with read() as session:
+        return page(
+            session,
+            statement,
+            [Agreement.id],
+            cursor=cursor,
+            limit=limit,
+            shape=lambda row: agreement_shape(actor, row.Agreement),
+        )
 
 
 def agreements(
@@ -89,11 +180,23 @@ def agreement_shape(actor: Actor, row: Agreement) -> dict[str, Any]:
     shown = {column.key: getattr(row, column.key) for column in Agreement.__table__.columns}
     sides = {row.user_org_id: "user", row.department_org_id: "department"}
     roles = {sides[actor.org_id]} if actor.org_id in sides and _WRITERS & actor.roles else set()
+    items = {"security_measures": row.security_measures, "disposal": row.disposal}
     return shown | {
+        "deviations": standard_terms.deviations(row.standard, items),
         "missing_items": row.missing_items,
         "copy_overdue": row.copy_overdue,
         "actions": AGREEMENT.actions(row.state, frozenset(roles)),
     }
+
+
+# -- what was bought here ---------------------------------------------------------------------------------------------
+
+
+def acquisitions(actor: Actor, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Row[Any]]:
+    """What the actor's organisation bought here and may name as a source, newest first."""
+    statement = select(*Acquisition.__table__.columns).where(Acquisition.org_id == actor.org_id)
+    with read() as session:
+        return page(session, statement, [Acquisition.id], cursor=cursor, limit=limit, shape=lambda row: row)
 
 
 # -- declarations -----------------------------------------------------------------------------------------------------
@@ -109,13 +212,101 @@ def declaration(actor: Actor, declaration_id: str, *, purpose: str = "") -> dict
     _record_look(actor, "declaration", declaration_id, purpose)
     with read() as session:
         row = _visible(session, actor, declaration_id)
-        present = (DeclaredSource.declaration_id == row.id, DeclaredSource.revision == row.revision)
-        given = (Authorisation.declaration_id == row.id, Authorisation.revision == row.revision)
+        sources, authorisations = _parts(session, row)
         return declaration_shape(actor, row) | {
-            "sources": session.scalars(select(DeclaredSource).where(*present).order_by(DeclaredSource.position)).all(),
-            "authorisations": session.scalars(select(Authorisation).where(*given).order_by(Authorisation.id)).all(),
+            "sources": sources,
+            "authorisations": authorisations,
             "source_lines": source_lines(session, row.id),
         }
+
+
+def versions(actor: Actor, declaration_id: str) -> list[dict[str, Any]]:
+    """The declaration with those it replaced and those that replaced it, oldest first, as far as the actor sees them.
+
+    Raises:
+        NotFound: As for ``declaration``.
+    """
+    with read() as session:
+        row = _visible(session, actor, declaration_id)
+        chain = _replaced_by(session, row)[::-1]
+        while len(chain) < MAX_VERSIONS:
+            following = (
+                select(Declaration).where(Declaration.replaces_id == chain[-1].id).order_by(Declaration.id.desc())
+            )
+            later = session.scalars(following.limit(1)).first()
+            if later is None:
+                break
+            chain.append(later)
+        return [declaration_shape(actor, each) for each in chain if _sees(actor, each)]
+
+
+def difference(actor: Actor, declaration_id: str, *, since: str | None = None, purpose: str = "") -> Difference | None:
+    """What a declaration says otherwise than ``since``, or than the one it replaces; ``None`` when it replaces none.
+
+    Raises:
+        NotFound: As for ``declaration``, of either.
+        Invalid: A regulator gave no purpose.
+    """
+    _record_look(actor, "difference", declaration_id, purpose)
+    with read() as session:
+        row = _visible(session, actor, declaration_id)
+        earlier_id = since or row.replaces_id
+        if earlier_id is None:
+            return None
+        earlier = _visible(session, actor, earlier_id)
+        if earlier.org_id != row.org_id:
+            raise NotFound("There is no such %(kind)s.", kind="declaration")
+        return differing.compare(_said(session, earlier), _said(session, row))
+
+
+def explanation(actor: Actor, declaration_id: str, *, purpose: str = "") -> Explanation:
+    """The classification of a declaration with the whole chain in words.
+
+    Raises:
+        NotFound: As for ``declaration``.
+        Invalid: A regulator gave no purpose.
+    """
+    _record_look(actor, "explanation", declaration_id, purpose)
+    with read() as session:
+        return explaining.explain(session, _visible(session, actor, declaration_id).id)
+
+
+def lineage(actor: Actor, declaration_id: str, *, purpose: str = "") -> Graph:
+    """What stands behind a declaration, as a graph.
+
+    Raises:
+        NotFound: As for ``declaration``.
+        Invalid: A regulator gave no purpose.
+    """
+    _record_look(actor, "lineage", declaration_id, purpose)
+    with read() as session:
+        return graph.lineage_graph(session, _visible(session, actor, declaration_id).id)
+
+
+def evidence(actor: Actor, declaration_id: str, digest: str, *, purpose: str = "") -> Document:
+    """An evidence file by its digest (lower hex), brought with a declaration or one it replaces, with its bytes.
+
+    Raises:
+        NotFound: As for ``declaration``, or no such file was brought.
+        Invalid: A regulator gave no purpose.
+    """
+    _record_look(actor, "evidence", declaration_id, purpose)
+    with read() as session:
+        chain = _replaced_by(session, _visible(session, actor, declaration_id))
+        known = bytes.fromhex(digest) if SHA256.fullmatch(digest) else b""
+        return _got(_kept(session, [row.id for row in chain], known), "document")
+
+
+def evidence_kept(actor: Actor, declaration_id: str, digests: Iterable[bytes]) -> set[str]:
+    """Which evidence files (lower hex of their digests) were brought and can be read; others are known by digest only.
+
+    Raises:
+        NotFound: As for ``declaration``.
+    """
+    with read() as session:
+        chain = _replaced_by(session, _visible(session, actor, declaration_id))
+        wanted = sorted({digest.hex() for digest in digests})
+        return documents.held(session, wanted, of=[row.id for row in chain])
 
 
 def declarations(
@@ -167,8 +358,19 @@ def declaration_shape(actor: Actor, row: Declaration) -> dict[str, Any]:
 
 def _visible(session: Session, actor: Actor, declaration_id: str) -> Declaration:
     row = _got(session.get(Declaration, declaration_id), "declaration")
-    if row.org_id != actor.org_id and not (_oversees(actor) and row.state == "signed"):
+    if not _sees(actor, row):
         raise NotFound("There is no such %(kind)s.", kind="declaration")
+    return row
+
+
+def _sees(actor: Actor, row: Declaration) -> bool:
+    return row.org_id == actor.org_id or (_oversees(actor) and row.state == "signed")
+
+
+def _visible_agreement(session: Session, actor: Actor, agreement_id: str) -> Agreement:
+    row = _got(session.get(Agreement, agreement_id), "agreement")
+    if not _oversees(actor) or row.state in {"draft", "declined"}:
+        side_of(row, actor.org_id)
     return row
 
 
@@ -186,3 +388,47 @@ def _got(row: T | None, kind: str) -> T:
     if row is None:
         raise NotFound("There is no such %(kind)s.", kind=kind)
     return row
+
+
+# -- shared -----------------------------------------------------------------------------------------------------------
+
+
+def _parts(session: Session, row: Declaration) -> tuple[Sequence[DeclaredSource], Sequence[Authorisation]]:
+    """The sources and authorisations of the present revision."""
+    present = (DeclaredSource.declaration_id == row.id, DeclaredSource.revision == row.revision)
+    given = (Authorisation.declaration_id == row.id, Authorisation.revision == row.revision)
+    sources = session.scalars(select(DeclaredSource).where(*present).order_by(DeclaredSource.position)).all()
+    return sources, session.scalars(select(Authorisation).where(*given).order_by(Authorisation.id)).all()
+
+
+def _said(session: Session, row: Declaration) -> Said:
+    sources, authorisations = _parts(session, row)
+    fields = {
+        "ground": row.ground,
+        "anonymisation_method": row.anonymisation_method,
+        "anonymisation_evidence": None if row.anonymisation_evidence is None else row.anonymisation_evidence.hex(),
+        "processing_steps": row.processing_steps,
+        "personal_information": row.personal_information,
+    }
+    return Said(fields, [plain(source) for source in sources], [plain(each) for each in authorisations])
+
+
+def _replaced_by(session: Session, row: Declaration) -> list[Declaration]:
+    """The declaration and those it replaced, newest first."""
+    chain = [row]
+    while chain[-1].replaces_id is not None and len(chain) < MAX_VERSIONS:
+        chain.append(session.get_one(Declaration, chain[-1].replaces_id))
+    return chain
+
+
+def _kept(session: Session, subjects: Sequence[str], digest: bytes) -> Document | None:
+    kept = select(Document).where(
+        Document.subject.in_(subjects), Document.digest == digest, Document.kind == "evidence"
+    )
+    return session.scalars(kept.options(undefer(Document.content)).limit(1)).first()
+
+
+def _names(session: Session, org_ids: Iterable[str]) -> dict[str, str]:
+    """Organisations' names by their ids."""
+    found = session.execute(select(Organisation.id, Organisation.name).where(Organisation.id.in_(set(org_ids))))
+    return {row.id: row.name for row in found}

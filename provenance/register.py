@@ -1,48 +1,33 @@
-"""The register: the government catalogue mirrored by official numbers, and agreements on the use of its data.
+"""Agreements on the use of government data (Art. 19), between a department and the user of its data.
 
-The exchange opens and shares nothing itself (Art. 11): records point to the unified catalogue, and agreements are those
-between a department and a user, signed here by both.
+Both sign here, the user first; or the agreement was signed elsewhere, either brings a scan of it, and the department
+confirms that scan with a signature of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
 from exchange import documents, handlers, ids
 from exchange.db import Transaction, verb
-from exchange.errors import Conflict, Forbidden, Invalid, NotFound, StaleVersion, WrongState
+from exchange.errors import Conflict, Forbidden, Invalid, InvariantBroken, NotFound, StaleVersion, WrongState
 from exchange.journal import canonical
 from exchange.lifecycle import CLOCK
 from exchange.members import signatures
 from exchange.members.gates import vetted
 from exchange.members.models import Organisation
 from exchange.members.people import org_of
-from provenance import gates, purposes
+from provenance import media, purposes
 from provenance.models import Agreement, CatalogueRecord
-from provenance.states import AGREEMENT_BASES, BUYER_KINDS, DEPARTMENT, OPEN_ATTRIBUTES, USER
+from provenance.standard_terms import STANDARDS
+from provenance.states import AGREEMENT_BASES, BUYER_KINDS, DEPARTMENT, USER
 from provenance.terms import ends_at, last_day
 
 #: Told when an agreement no longer holds, with ``agreement_id`` and ``how`` (``ended``, ``terminated``).
 ENDED = "agreement.ended"
-
-
-@dataclass(frozen=True, slots=True)
-class RecordEntry:
-    """A catalogue record as its department enters it. ``fields`` are pairs of name and description."""
-
-    official_number: str
-    title_zh: str
-    title_en: str
-    open_attribute: str
-    legal_basis: str
-    fields: tuple[tuple[str, str], ...]
-    update_frequency: str
-    source_line_zh: str
-    source_line_en: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +40,10 @@ class DataItem:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an agreement says; the six items of Art. 19(2) may still be empty. ``ends_on`` is the term's last day."""
+    """What an agreement says; the six items of Art. 19(2) may still be empty. ``ends_on`` is the term's last day.
+
+    ``standard`` names the standard terms it began with, if any.
+    """
 
     basis: str
     official_number: str
@@ -69,52 +57,8 @@ class Terms:
     disposal: str
     outputs_may_be_sold: bool
     buyers_allowed: tuple[str, ...]
-
-
-# -- the catalogue ----------------------------------------------------------------------------------------------------
-
-
-@verb
-def record_catalogue(tx: Transaction, entry: RecordEntry) -> CatalogueRecord:
-    """Mirror a record of the unified catalogue that the actor's department holds.
-
-    Raises:
-        Forbidden: The actor is no owner, or acts for something other than a department.
-        Refused: The department is not vetted (I-01, I-02), or a limited attribute has no legal basis (G-05).
-        Conflict: The department recorded that number before.
-    """
-    tx.actor.need("owner")
-    department = org_of(tx, tx.actor.org_id or "")
-    if department.kind != DEPARTMENT:
-        raise Forbidden("Only a government department keeps catalogue records.", code="not_a_department")
-    if entry.open_attribute not in OPEN_ATTRIBUTES:
-        raise Invalid("There is no such open attribute.", code="unknown_attribute")
-    vetted(tx, department.id)
-    gates.legal_basis_cited(tx, department.id, entry.open_attribute, entry.legal_basis)
-    record = CatalogueRecord(
-        id=ids.new("cat"),
-        department_org_id=department.id,
-        official_number=entry.official_number,
-        title_zh=entry.title_zh,
-        title_en=entry.title_en,
-        open_attribute=entry.open_attribute,
-        legal_basis=entry.legal_basis.strip(),
-        fields=[{"name": name, "description": description} for name, description in entry.fields],
-        update_frequency=entry.update_frequency,
-        source_line_zh=entry.source_line_zh,
-        source_line_en=entry.source_line_en,
-        recorded_at=tx.now,
-    )
-    tx.add(record)
-    try:
-        tx.session.flush()
-    except IntegrityError:
-        raise Conflict(
-            "The catalogue number %(number)s is recorded already.", code="number_taken", number=entry.official_number
-        ) from None
-    facts = {"official_number": record.official_number, "open_attribute": record.open_attribute}
-    tx.record(record.id, "catalogue.recorded", by=DEPARTMENT, facts=facts, links=[department.id])
-    return record
+    standard: str = ""
+    registration_number: str = ""
 
 
 # -- agreements -------------------------------------------------------------------------------------------------------
@@ -186,31 +130,68 @@ def sign_agreement(tx: Transaction, agreement_id: str, *, password: str, row_ver
     agreement.__lifecycle__.edge(agreement.state, edge)
     if row_version not in (None, agreement.row_version):
         raise _changed()
-    vetted(tx, *sorted((agreement.user_org_id, agreement.department_org_id)))
-    if agreement.ends_at is not None and agreement.ends_at <= tx.now:
-        raise WrongState("The term of this agreement is over.", code="term_over")
+    _may_begin(tx, agreement)
     if side == USER:
-        content = canonical.dumps(_document(tx, agreement))
-        kept = documents.put(tx, content, subject=agreement.id, kind="agreement", media_type="application/json")
-        agreement.document_digest = kept.digest
+        agreement.document_digest = _keep_document(tx, agreement)
     if agreement.document_digest is None:
         raise WrongState("There is nothing to sign yet.", code="not_offered")
-    content = documents.get(tx.session, agreement.document_digest).content
-    signature = signatures.sign(tx, agreement.id, password, content)
-    if side == USER:
-        agreement.user_signature_id = signature.id
-    else:
-        agreement.department_signature_id = signature.id
-        if agreement.ends_at is not None:
-            tx.due("agreement.end", agreement.id, agreement.ends_at)
+    _sign(tx, agreement, edge, side, password=password, digests={"agreement": agreement.document_digest})
+    return agreement
+
+
+@verb
+def bring_agreement(tx: Transaction, agreement_id: str, scan: bytes) -> Agreement:
+    """Bring the ``scan`` (PDF, PNG or JPEG) of an agreement that was signed elsewhere, as either side of the draft.
+
+    Raises:
+        NotFound: It is no agreement of the actor's organisation.
+        WrongState: It is no draft, or the term is over.
+        Invalid: Not a PDF, PNG or JPEG file, empty, or more than 8 MiB.
+        Refused: One of the parties is not vetted (I-01, I-02).
+    """
+    agreement, side = _locked(tx, agreement_id)
+    agreement.__lifecycle__.edge(agreement.state, "bring")
+    _may_begin(tx, agreement)
+    kept = documents.put(tx, scan, subject=agreement.id, kind="agreement_scan", media_type=media.scan_type(scan))
+    agreement.scan_digest = kept.digest
     tx.advance(
         agreement,
-        edge,
+        "bring",
         by=side,
-        facts={"signature": signature.id, "missing": ",".join(agreement.missing_items)},
+        facts={"missing": ",".join(agreement.missing_items)},
         links=_parties(agreement),
-        digests={"agreement": agreement.document_digest},
+        digests={"scan": kept.digest},
     )
+    return agreement
+
+
+@verb
+def confirm_agreement(
+    tx: Transaction, agreement_id: str, *, password: str, row_version: int | None = None
+) -> Agreement:
+    """Confirm, as the department, that the scan shows the agreement and what was entered of it; this puts it in force.
+
+    The department signs what was entered together with the scan's digest.
+
+    Raises:
+        NotFound: It is no agreement of the actor's organisation.
+        WrongState: No scan waits for confirmation, or the term is over.
+        Forbidden: The actor is not of the department, may not sign, or the password is not right.
+        StaleVersion: It is not the ``row_version`` that was read.
+        Refused: One of the parties is not vetted (I-01, I-02).
+    """
+    agreement, side = _locked(tx, agreement_id)
+    agreement.__lifecycle__.edge(agreement.state, "confirm")
+    if side != DEPARTMENT:
+        raise Forbidden("The department confirms the scan.", code="not_the_department")
+    if row_version not in (None, agreement.row_version):
+        raise _changed()
+    _may_begin(tx, agreement)
+    if agreement.scan_digest is None:
+        raise InvariantBroken("%(agreement)s was brought without a scan", agreement=agreement.id)
+    agreement.document_digest = _keep_document(tx, agreement)
+    digests = {"agreement": agreement.document_digest, "scan": agreement.scan_digest}
+    _sign(tx, agreement, "confirm", side, password=password, digests=digests)
     return agreement
 
 
@@ -296,12 +277,47 @@ def side_of(agreement: Agreement, org_id: str | None) -> str:
         raise NotFound("There is no such %(kind)s.", kind="agreement") from None
 
 
+def side_among(shown: Mapping[str, Any], org_id: str | None) -> str | None:
+    """As ``side_of`` for an agreement as it is shown; ``None`` for those who are no party to it."""
+    sides = {shown["user_org_id"]: USER, shown["department_org_id"]: DEPARTMENT}
+    return sides.get(org_id)
+
+
 def _locked(tx: Transaction, agreement_id: str) -> tuple[Agreement, str]:
     """The actor's own agreement, locked, and the actor's side of it."""
     agreement = tx.lock(Agreement, agreement_id)
     side = side_of(agreement, tx.actor.org_id)
     tx.actor.need("owner", "trader")
     return agreement, side
+
+
+def _may_begin(tx: Transaction, agreement: Agreement) -> None:
+    """Both parties are vetted, and something of the term is left."""
+    vetted(tx, *sorted((agreement.user_org_id, agreement.department_org_id)))
+    if agreement.ends_at is not None and agreement.ends_at <= tx.now:
+        raise WrongState("The term of this agreement is over.", code="term_over")
+
+
+def _keep_document(tx: Transaction, agreement: Agreement) -> bytes:
+    """Keep the agreement as it will be signed; its digest."""
+    content = canonical.dumps(_document(tx, agreement))
+    return documents.put(tx, content, subject=agreement.id, kind="agreement", media_type="application/json").digest
+
+
+def _sign(
+    tx: Transaction, agreement: Agreement, edge: str, side: str, *, password: str, digests: Mapping[str, bytes]
+) -> None:
+    """Sign the kept document for one side; the department's signature starts the term's clock."""
+    content = documents.get(tx.session, digests["agreement"]).content
+    signature = signatures.sign(tx, agreement.id, password, content, scope="agreement")
+    if side == USER:
+        agreement.user_signature_id = signature.id
+    else:
+        agreement.department_signature_id = signature.id
+        if agreement.ends_at is not None:
+            tx.due("agreement.end", agreement.id, agreement.ends_at)
+    facts = {"signature": signature.id, "missing": ",".join(agreement.missing_items)}
+    tx.advance(agreement, edge, by=side, facts=facts, links=_parties(agreement), digests=digests)
 
 
 def _changed() -> StaleVersion:
@@ -317,7 +333,11 @@ def _apply(tx: Transaction, agreement: Agreement, terms: Terms) -> None:
         raise Invalid("There is no such basis or kind of buyer.", code="unknown_kind")
     if terms.starts_on is not None and terms.ends_on is not None and terms.ends_on < terms.starts_on:
         raise Invalid("The term ends before it starts.", code="empty_term")
+    if terms.standard not in ("", *STANDARDS):
+        raise Invalid("There are no such standard terms.", code="unknown_standard")
     agreement.basis = terms.basis
+    agreement.standard = terms.standard
+    agreement.registration_number = terms.registration_number.strip()
     agreement.official_number = terms.official_number
     agreement.data = _listed(tx, agreement.department_org_id, terms.data)
     agreement.purposes = purposes.check(terms.purposes)
@@ -369,6 +389,9 @@ def _document(tx: Transaction, agreement: Agreement) -> dict[str, Any]:
         "disposal": agreement.disposal,
         "outputs_may_be_sold": agreement.outputs_may_be_sold,
         "buyers_allowed": agreement.buyers_allowed,
+        "standard": agreement.standard,
+        "registration_number": agreement.registration_number,
+        "scan_digest": None if agreement.scan_digest is None else agreement.scan_digest.hex(),
     }
 
 

@@ -15,6 +15,7 @@ from exchange.errors import Invalid, Refused
 from exchange.gates import gate
 from provenance.lineage import SourceLink, path, trace
 from provenance.states import CHANNELS
+from provenance.vocabulary import ATTRIBUTES
 
 _USES = {
     "incorporated": Text(zh="包含", en="contains"),
@@ -22,11 +23,6 @@ _USES = {
     "trained": Text(zh="训练时使用", en="was trained on"),
     "validated": Text(zh="校验时使用", en="was validated against"),
     "reference": Text(zh="作为对照使用", en="refers to"),
-}
-_ATTRIBUTES = {
-    "unconditional": Text(zh="无条件开放", en="open without conditions"),
-    "conditional": Text(zh="有条件开放", en="open on conditions"),
-    "closed": Text(zh="不予开放", en="not open"),
 }
 _DERIVED = Text(
     zh="本产品系利用政务数据形成，应当通过依法设立的数据交易服务机构交易。",
@@ -90,7 +86,11 @@ def classify(tx: Transaction, declaration_id: str) -> Classification:
 
 def classification(session: Session, declaration_id: str) -> Classification:
     """As ``classify``, for a session that only reads."""
-    links = trace(session, declaration_id)
+    return classification_of(declaration_id, trace(session, declaration_id))
+
+
+def classification_of(declaration_id: str, links: Sequence[SourceLink]) -> Classification:
+    """The classification that follows from all sources behind a declaration."""
     government = [link for link in links if link.government]
     derived = any(link.passing for link in government)
     undecided = bool(government) and not derived
@@ -159,7 +159,7 @@ def _words(link: SourceLink) -> Text:
         )
     zh, en = [f"{link.source.holder}持有"], [f"held by {link.source.holder}"]
     if link.record is not None:
-        attribute = _ATTRIBUTES[link.record.open_attribute]
+        attribute = ATTRIBUTES[link.record.open_attribute]
         zh += [f"目录编号 {link.record.official_number}", attribute.zh]
         en += [f"catalogue number {link.record.official_number}", attribute.en]
     return Text(

@@ -4,13 +4,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from flask_smorest.fields import Upload
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from exchange.web.api import Body, PageQuery, page_of
 from exchange.web.times import day, instant
-from provenance.declarations import Content, Grant, Source
+from provenance.declarations import MAX_ITEMS, Content, Grant, Source
 from provenance.purposes import PURPOSES
-from provenance.register import DataItem, RecordEntry, Terms
+from provenance.records import RecordEntry
+from provenance.register import DataItem, Terms
+from provenance.standard_terms import STANDARDS
 from provenance.states import (
     AGREEMENT_BASES,
     BUYER_KINDS,
@@ -22,7 +25,6 @@ from provenance.states import (
     USER,
 )
 
-MAX_ITEMS = 200
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ID = validate.Length(5, 64)
 
@@ -67,6 +69,18 @@ class PasswordBody(Body):
     password = fields.String(required=True, load_only=True, validate=validate.Length(1, 128))
 
 
+class DeclarationSignature(PasswordBody):
+    """The signer's password; ``truth_undertaken`` gives the undertaking with the signature."""
+
+    truth_undertaken = fields.Boolean(load_default=False)
+
+
+class FileForm(Body):
+    """The file of an upload: evidence or a scan, at most 8 MiB."""
+
+    file = Upload(required=True)
+
+
 class ReasonBody(Body):
     """Why; kept out of the journal."""
 
@@ -103,10 +117,23 @@ class RecordBody(Body):
         return RecordEntry(**{**data, "fields": columns})
 
 
+class RecordRevision(RecordBody):
+    """A corrected record; ``revision`` is that of the record which the correction was made from."""
+
+    revision = fields.Integer(required=True, validate=validate.Range(1, 2**31 - 1))
+
+    @post_load
+    def build(self, data: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+        """The entry and the revision apart."""
+        said = {name: value for name, value in data.items() if name != "revision"}
+        return {"entry": super().build(said, **options), "revision": data["revision"]}
+
+
 class RecordOut(Schema):
     """A catalogue record."""
 
     id = fields.String()
+    revision = fields.Integer()
     department_org_id = fields.String()
     official_number = fields.String()
     title_zh = fields.String()
@@ -123,7 +150,9 @@ class RecordOut(Schema):
 class RecordQuery(PageQuery):
     """Which records to list."""
 
+    q = fields.String(load_default="", validate=validate.Length(max=200))
     department_org_id = fields.String(validate=_ID)
+    open_attribute = fields.String(validate=validate.OneOf(OPEN_ATTRIBUTES))
 
 
 #: A page of catalogue records, newest first.
@@ -160,6 +189,8 @@ class TermsBody(Body):
     disposal = _maybe()
     outputs_may_be_sold = fields.Boolean(load_default=False)
     buyers_allowed = _many(fields.String(validate=validate.OneOf(BUYER_KINDS)), load_default=list)
+    standard = fields.String(load_default="", validate=validate.OneOf(["", *STANDARDS]))
+    registration_number = _maybe(120)
 
     @post_load
     def build(self, data: Mapping[str, Any], **_options: Any) -> Terms:
@@ -195,6 +226,21 @@ class CopyBody(Body):
     authority = _words(120)
 
 
+class Text(Schema):
+    """The same words in both languages."""
+
+    zh = fields.String()
+    en = fields.String()
+
+
+class DeviationOut(Schema):
+    """An item that is worded otherwise than the standard terms word it."""
+
+    item = fields.String()
+    standard = fields.Nested(Text)
+    said = fields.String()
+
+
 class AgreementOut(Schema):
     """An agreement as it stands. ``ends_at`` is the first instant after the term."""
 
@@ -222,10 +268,20 @@ class AgreementOut(Schema):
     copy_sent_to = fields.String(allow_none=True)
     copy_overdue = fields.Boolean()
     missing_items = fields.List(fields.String())
+    standard = fields.String()
+    deviations = fields.List(fields.Nested(DeviationOut))
+    registration_number = fields.String()
+    scan_digest = Digest(allow_none=True)
     closing_reason = fields.String(allow_none=True)
     created_at = fields.AwareDateTime()
     changed_at = fields.AwareDateTime()
     actions = fields.List(fields.String())
+
+
+class ReviewQuery(PageQuery):
+    """Agreements whose copy is owed, or which are incomplete."""
+
+    what = fields.String(load_default="owed", validate=validate.OneOf(["owed", "incomplete"]))
 
 
 class AgreementQuery(PageQuery):
@@ -259,6 +315,8 @@ class SourceBody(Body):
     record_id = fields.String(load_default=None, validate=_ID, allow_none=True)
     agreement_id = fields.String(load_default=None, validate=_ID, allow_none=True)
     acquisition_id = fields.String(load_default=None, validate=_ID, allow_none=True)
+    external_number = _maybe(120)
+    not_intrusive = fields.Boolean(load_default=False)
 
     @post_load
     def build(self, data: Mapping[str, Any], **_options: Any) -> Source:
@@ -276,11 +334,12 @@ class GrantBody(Body):
     starts_on = day(required=True)
     ends_on = day(required=True)
     evidence_digest = Digest(required=True)
+    columns = _many(fields.String(validate=validate.Length(1, 120)), load_default=list)
 
     @post_load
     def build(self, data: Mapping[str, Any], **_options: Any) -> Grant:
         """As the operation takes it."""
-        return Grant(**{**data, "purposes": tuple(data["purposes"])})
+        return Grant(**{**data, "purposes": tuple(data["purposes"]), "columns": tuple(data["columns"])})
 
 
 class ContentBody(Body):
@@ -317,19 +376,13 @@ class DeclarationRevision(Body):
     content = fields.Nested(ContentBody, required=True)
 
 
-class Text(Schema):
-    """The same words in both languages."""
-
-    zh = fields.String()
-    en = fields.String()
-
-
 class AuthorisationOut(Schema):
     """An authorisation as it stands; ``ends_at`` is the first instant at which it no longer holds."""
 
     id = fields.String()
     grantor = fields.String()
     data = fields.String()
+    columns = fields.List(fields.String())
     purposes = fields.List(fields.String())
     onward_allowed = fields.Boolean()
     starts_at = fields.AwareDateTime()
@@ -369,6 +422,12 @@ class DeclarationDetail(DeclarationOut):
     source_lines = fields.List(fields.Nested(Text))
 
 
+class SinceQuery(PurposeQuery):
+    """The version to compare with; the one that was replaced when none is named."""
+
+    since = fields.String(load_default=None, validate=_ID)
+
+
 class DeclarationQuery(PageQuery):
     """What a regulator lists declarations for."""
 
@@ -377,27 +436,3 @@ class DeclarationQuery(PageQuery):
 
 #: A page of declarations, newest first.
 DeclarationPage = page_of(DeclarationOut)
-
-
-class ChainLinkOut(Schema):
-    """One step of the explanation of a classification."""
-
-    declaration_id = fields.String()
-    position = fields.Integer()
-    depth = fields.Integer()
-    kind = fields.String()
-    use = fields.String()
-    record_id = fields.String(allow_none=True)
-    government = fields.Boolean()
-    passing = fields.Boolean()
-    text = fields.Nested(Text)
-
-
-class ClassificationOut(Schema):
-    """Whether the product is government-derived, why, and which rules apply."""
-
-    government_derived = fields.Boolean()
-    needs_decision = fields.Boolean()
-    text = fields.Nested(Text)
-    rules = fields.List(fields.String())
-    chain = fields.List(fields.Nested(ChainLinkOut))

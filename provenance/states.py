@@ -5,7 +5,8 @@ from exchange.lifecycle import CLOCK, Edge, Lifecycle
 USER, DEPARTMENT, SELLER = "user", "department", "seller"
 _EITHER = (USER, DEPARTMENT)
 
-#: 政务数据利用协议 (Art. 19): the user signs first, the department's signature puts it in force.
+#: 政务数据利用协议 (Art. 19): the user signs first, the department's signature puts it in force. One that was signed
+#: elsewhere is brought as a scan, and the department's confirmation of that scan puts it in force.
 AGREEMENT = Lifecycle(
     "agreement",
     initial="draft",
@@ -13,9 +14,12 @@ AGREEMENT = Lifecycle(
     edges={
         ("draft", "revise"): Edge("draft", _EITHER, "agreement.revised"),
         ("draft", "offer"): Edge("offered", (USER,), "agreement.offered"),
+        ("draft", "bring"): Edge("brought", _EITHER, "agreement.brought"),
         ("draft", "decline"): Edge("declined", _EITHER, "agreement.declined"),
         ("offered", "sign"): Edge("in_force", (DEPARTMENT,), "agreement.signed"),
         ("offered", "decline"): Edge("declined", _EITHER, "agreement.declined"),
+        ("brought", "confirm"): Edge("in_force", (DEPARTMENT,), "agreement.confirmed"),
+        ("brought", "decline"): Edge("declined", _EITHER, "agreement.declined"),
         ("in_force", "copy"): Edge("in_force", (DEPARTMENT,), "agreement.copied"),
         ("in_force", "end"): Edge("ended", (CLOCK,), "agreement.ended"),
         ("in_force", "terminate"): Edge("terminated", _EITHER, "agreement.terminated"),

@@ -11,11 +11,12 @@ from people import Party
 from exchange import clock
 from exchange.db import transaction
 from exchange.workdays import beijing_date
-from provenance import declarations, register
+from provenance import declarations, records, register
 from provenance.acquisitions import record_acquisition
 from provenance.declarations import Content, Grant, Source
 from provenance.models import Agreement, CatalogueRecord, Declaration
-from provenance.register import DataItem, RecordEntry, Terms
+from provenance.records import RecordEntry
+from provenance.register import DataItem, Terms
 
 _numbers = itertools.count(1)
 EVIDENCE = hashlib.sha256(b"an evidence file").digest()
@@ -40,7 +41,7 @@ def record(department: Party, open_attribute: str = "unconditional", **other: An
         source_line_zh=f"数据来源：示例气象局（{number}）",
         source_line_en=f"Source: Example Weather Service ({number})",
     )
-    return register.record_catalogue(department.actor, replace(entry, **other))
+    return records.record_catalogue(department.actor, replace(entry, **other))
 
 
 def terms(*records: CatalogueRecord, **other: Any) -> Terms:
@@ -82,6 +83,7 @@ def own_source(**other: Any) -> Source:
         territory="CN-50",
         licence="自有数据",
         evidence_digest=EVIDENCE,
+        not_intrusive=other.get("kind") == "web",
     )
     return replace(whole, **other)
 

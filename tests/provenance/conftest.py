@@ -2,7 +2,11 @@
 
 import people
 import pytest
+from flask import Flask
 from people import Party
+
+from tests.provenance import desks
+from tests.provenance.desks import Site
 
 
 @pytest.fixture
@@ -18,3 +22,13 @@ def seller(db: object) -> Party:
 @pytest.fixture
 def stranger(db: object) -> Party:
     return people.approved_company(db, "不相干公司")
+
+
+@pytest.fixture(scope="session")
+def application() -> Flask:
+    return desks.application()
+
+
+@pytest.fixture
+def site(application: Flask, db: object) -> Site:
+    return Site(application)

@@ -1,3 +1,5 @@
+import hashlib
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,7 +38,12 @@ class Caller:
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> TestResponse:
         return self._client.open(f"/api/v1{path}", method=method, json=body, headers=self._headers | headers)
 
+    def bring(self, path: str, content: bytes) -> TestResponse:
+        file = {"file": (io.BytesIO(content), "file")}
+        return self._client.post(f"/api/v1{path}", data=file, headers=self._headers)
 
+
+SCAN = b"%PDF-1.7 a signed agreement"
 SOURCE = {
     "kind": "self_collected",
     "use": "incorporated",
@@ -141,6 +148,93 @@ def test_an_agreement_over_the_api(client: FlaskClient, seller: Party, departmen
     assert holder("POST", f"{path}/decline", {"reason": "晚了"}).get_json()["code"] == "wrong_state"
 
 
+def test_an_agreement_signed_elsewhere_is_brought_and_confirmed(
+    client: FlaskClient, seller: Party, department: Party
+) -> None:
+    user, holder = Caller(client, seller), Caller(client, department)
+    drafted = register.draft_agreement(
+        seller.actor, origins.terms(origins.record(department, "conditional")), department_org_id=department.org_id
+    )
+    path = f"/agreements/{drafted.id}"
+    assert user.bring(f"{path}/scan", b"no scan").get_json()["code"] == "document_type"
+    brought = user.bring(f"{path}/scan", SCAN).get_json()
+    assert (brought["state"], brought["actions"]) == ("brought", ["decline"])
+    assert user("POST", f"{path}/confirm", {"password": seller.password}).get_json()["code"] == "not_the_department"
+    assert holder("GET", f"{path}/scan").data == SCAN
+    stale = holder("POST", f"{path}/confirm", {"password": department.password, "row_version": 1})
+    assert stale.get_json()["code"] == "stale_version"
+    confirmed = holder("POST", f"{path}/confirm", {"password": department.password}).get_json()
+    assert (confirmed["state"], confirmed["scan_digest"]) == ("in_force", brought["scan_digest"])
+    assert [each["item"] for each in confirmed["deviations"]] == []
+
+
+def test_deviations_from_the_standard_terms_are_named(client: FlaskClient, seller: Party, department: Party) -> None:
+    call = Caller(client, seller)
+    body = {"department_org_id": department.org_id, "terms": {"standard": "DB-GOV-1", "disposal": "随意"}}
+    drafted = call("POST", "/agreements", body).get_json()
+    assert [(each["item"], each["said"]) for each in drafted["deviations"]] == [
+        ("security_measures", ""),
+        ("disposal", "随意"),
+    ]
+    body["terms"] = {"standard": "another"}
+    assert call("POST", "/agreements", body).status_code == 422
+
+
+def test_a_declaration_explains_itself_and_what_changed(client: FlaskClient, seller: Party, department: Party) -> None:
+    call = Caller(client, seller)
+    source = origins.government_source(origins.record(department))
+    signed = origins.signed(seller, origins.content(source, origins.own_source()))
+    path = f"/declarations/{signed.id}"
+    said = call("GET", f"{path}/explanation").get_json()
+    assert (said["channel"]["rule_id"], [step["rule_id"] for step in said["chain"]]) == ("G-01", ["G-06", "P-02"])
+    graph = call("GET", f"{path}/lineage").get_json()
+    assert (len(graph["nodes"]), len(graph["edges"])) == (3, 2)
+    assert call("GET", f"{path}/difference").get_json() == {"fields": [], "sources": [], "authorisations": []}
+    renewed = call("POST", f"{path}/renew")
+    assert (renewed.status_code, renewed.get_json()["replaces_id"]) == (201, signed.id)
+    following = f"/declarations/{renewed.get_json()['id']}"
+    whole = {"row_version": renewed.get_json()["row_version"], "content": CONTENT}
+    call("PUT", following, whole)
+    changed = call("GET", f"{following}/difference").get_json()
+    assert [(each["how"], each["title"]) for each in changed["sources"]] == [("removed", source.title)]
+    undertaken = {"password": seller.password, "truth_undertaken": True}
+    assert call("POST", f"{following}/sign", undertaken).get_json()["state"] == "signed"
+
+
+def test_evidence_is_kept_with_the_draft(client: FlaskClient, seller: Party, stranger: Party) -> None:
+    call, other = Caller(client, seller), Caller(client, stranger)
+    drafted = declarations.declare(seller.actor, origins.content())
+    path = f"/declarations/{drafted.id}/evidence"
+    assert other.bring(path, SCAN).status_code == 404
+    assert call.bring(path, b"").get_json()["code"] == "document_size"
+    assert call.bring(path, SCAN).status_code == 201
+    digest = hashlib.sha256(SCAN).hexdigest()
+    assert call("GET", f"{path}/{digest}").data == SCAN
+    assert call("GET", f"{path}/{'0' * 64}").status_code == 404
+    assert call("GET", f"{path}/nonsense").status_code == 404
+    assert other("GET", f"{path}/{digest}").status_code == 404
+
+
+def test_a_record_is_corrected_by_its_department(client: FlaskClient, department: Party, seller: Party) -> None:
+    call = Caller(client, department)
+    made = call("POST", "/catalogue-records", RECORD).get_json()
+    path = f"/catalogue-records/{made['id']}"
+    changed = call("PUT", path, RECORD | {"revision": 1, "open_attribute": "closed"})
+    assert (changed.status_code, changed.get_json()["revision"]) == (200, 2)
+    assert call("PUT", path, RECORD | {"revision": 1}).get_json()["code"] == "stale_version"
+    assert call("PUT", path, RECORD | {"revision": 2, "legal_basis": ""}).get_json()["code"] == "legal_basis_missing"
+    second = call("POST", "/catalogue-records", RECORD | {"official_number": "CQ-2"}).get_json()
+    taken = call("PUT", f"/catalogue-records/{second['id']}", RECORD | {"revision": 1})
+    assert taken.get_json()["code"] == "number_taken"
+    assert Caller(client, seller)("PUT", path, RECORD | {"revision": 2}).get_json()["code"] == "not_a_department"
+    found = client.get("/api/v1/catalogue-records?q=气象&open_attribute=closed").get_json()["items"]
+    assert [item["id"] for item in found] == [made["id"]]
+
+
+def test_reviewers_list_what_is_owed(client: FlaskClient, seller: Party) -> None:
+    assert Caller(client, seller)("GET", "/agreements/to-look-at").status_code == 403
+
+
 def test_the_catalogue_is_public_and_paged(client: FlaskClient, department: Party) -> None:
     records = [origins.record(department).id for _ in range(3)]
     first = client.get("/api/v1/catalogue-records?limit=2").get_json()
@@ -169,6 +263,12 @@ def test_another_partys_things_are_not_there(
         ("PUT", f"/declarations/{declaration.id}"): {"row_version": 1, "content": CONTENT},
         ("POST", f"/declarations/{declaration.id}/sign"): {"password": stranger.password},
         ("GET", f"/declarations/{declaration.id}/classification"): None,
+        ("GET", f"/declarations/{declaration.id}/explanation"): None,
+        ("GET", f"/declarations/{declaration.id}/lineage"): None,
+        ("GET", f"/declarations/{declaration.id}/difference"): None,
+        ("POST", f"/declarations/{declaration.id}/renew"): None,
+        ("GET", f"/agreements/{agreement.id}/scan"): None,
+        ("POST", f"/agreements/{agreement.id}/confirm"): {"password": stranger.password},
         ("POST", f"/declarations/{declaration.id}/authorisations/aut_x/withdraw"): {"reason": "x"},
     }
     for (method, path), body in asked.items():

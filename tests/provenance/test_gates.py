@@ -93,6 +93,14 @@ def test_a_withdrawn_authorisation_stops_descendants_at_that_moment(seller: Part
 # -- what was bought here (P-06) --------------------------------------------------------------------------------------
 
 
+@pytest.mark.rule("P-07")
+def test_what_tools_gathered_comes_with_a_statement(seller: Party) -> None:
+    with pytest.raises(Refused) as refusal:
+        origins.signed(seller, content(origins.own_source(kind="web", not_intrusive=False)))
+    assert (refusal.value.rule_id, refusal.value.code) == ("P-07", "intrusion_not_excluded")
+    assert origins.signed(seller, content(origins.own_source(kind="web"))).state == "signed"
+
+
 @pytest.mark.rule("P-06")
 def test_a_licence_without_onward_use_bars_building_on_it(seller: Party, stranger: Party) -> None:
     upstream = origins.signed(stranger, content())
@@ -218,7 +226,7 @@ def test_a_restraint_on_what_stands_behind_it_stops_new_trades(seller: Party, st
     upstream = origins.signed(stranger, content())
     last = origins.signed(seller, content(bought_source(origins.acquired(seller, upstream))))
     restraints.restrain(
-        people.regulator(db), upstream.id, measure="suspension", basis="《数据安全法》第四十四条", reason="来源存疑"
+        people.staff(db, "security_administrator"), upstream.id, measure="suspension", basis="《数据安全法》第四十四条", reason="来源存疑"
     )
     assert stands(seller, last) == "K-05 restrained"
 

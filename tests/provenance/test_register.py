@@ -250,6 +250,8 @@ def test_every_edge_of_the_table_has_a_verb() -> None:
     assert {action for _, action in AGREEMENT.edges} == {
         "revise",
         "offer",
+        "bring",
+        "confirm",
         "sign",
         "decline",
         "copy",

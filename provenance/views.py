@@ -1,0 +1,13 @@
+"""Pages about where data came from: declarations, agreements, the register of government data."""
+
+from exchange.marks import N_
+from exchange.web.desk import NavItem
+from provenance import agreement_views, declaration_views, inbox, record_views
+
+blps = [declaration_views.desk, agreement_views.desk, record_views.public, record_views.desk]
+INBOX = (inbox.drafts, inbox.to_conclude, inbox.copies_owed, inbox.ending_soon)
+NAV = (
+    NavItem("desk", N_("Declarations"), "declarations.index", order=40),
+    NavItem("desk", N_("Agreements"), "agreements.index", order=41),
+    NavItem("desk", N_("Catalogue records"), "records.kept", order=42),
+)

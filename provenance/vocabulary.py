@@ -1,0 +1,132 @@
+"""The room's closed sets of words, said to people in both languages."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from exchange.citations import Text
+
+#: Kinds of sources (RULES P-02).
+KINDS: Mapping[str, Text] = MappingProxyType(
+    {
+        "self_collected": Text(zh="自有采集", en="Collected by ourselves"),
+        "public": Text(zh="公开采集", en="Published openly"),
+        "purchased_here": Text(zh="本所交易购得", en="Bought at this exchange"),
+        "purchased_elsewhere": Text(zh="场外或其他交易所购得", en="Bought elsewhere"),
+        "individuals": Text(zh="自然人授权获得", en="Given by individuals"),
+        "government_open": Text(zh="政务数据开放", en="Government data, open"),
+        "government_authorised": Text(zh="政务数据有条件开放或授权运营", en="Government data, by agreement"),
+        "shared": Text(zh="共享获得", en="Shared with us"),
+        "synthetic": Text(zh="合成数据", en="Synthetic data"),
+        "web": Text(zh="自动化采集网络数据", en="Gathered from the web by automated tools"),
+    }
+)
+
+#: How a source was used.
+USES: Mapping[str, Text] = MappingProxyType(
+    {
+        "incorporated": Text(zh="包含在产品中", en="incorporated in the product"),
+        "derived": Text(zh="加工形成产品", en="processed into the product"),
+        "trained": Text(zh="用于训练模型", en="used to train a model"),
+        "validated": Text(zh="用于校验", en="used to validate"),
+        "reference": Text(zh="仅作对照", en="used as a reference list"),
+    }
+)
+
+#: Open attributes of government data (Art. 17(2)).
+ATTRIBUTES: Mapping[str, Text] = MappingProxyType(
+    {
+        "unconditional": Text(zh="无条件开放", en="open without conditions"),
+        "conditional": Text(zh="有条件开放", en="open on conditions"),
+        "closed": Text(zh="不予开放", en="not open"),
+    }
+)
+
+#: The two grounds of Art. 26.
+GROUNDS: Mapping[str, Text] = MappingProxyType(
+    {
+        "A": Text(
+            zh="经处理无法识别特定数据提供者且不能复原",
+            en="Processed so that no provider can be identified and nothing can be restored",
+        ),
+        "B": Text(
+            zh="能够说明数据来源且经特定数据提供者明确授权",
+            en="The origin is explained and the providers expressly authorised it",
+        ),
+    }
+)
+
+#: What an agreement rests on.
+BASES: Mapping[str, Text] = MappingProxyType(
+    {
+        "conditional_opening": Text(zh="有条件开放", en="Opening on conditions (Art. 18, 19)"),
+        "authorised_operation": Text(zh="授权运营", en="Authorised operation (Art. 21)"),
+    }
+)
+
+#: Kinds of buyers that an agreement may allow.
+BUYERS: Mapping[str, Text] = MappingProxyType(
+    {
+        "company": Text(zh="企业及其他组织", en="Companies and other bodies"),
+        "department": Text(zh="政务部门", en="Government departments"),
+        "individual": Text(zh="自然人", en="Individuals"),
+    }
+)
+
+#: The six items of Art. 19(2), in the article's order.
+ITEMS: Mapping[str, Text] = MappingProxyType(
+    {
+        "data_list": Text(zh="拟使用数据的清单", en="List of the data to be used"),
+        "purpose": Text(zh="用途", en="Purpose"),
+        "application_scenario": Text(zh="应用场景", en="Application scenario"),
+        "security_measures": Text(zh="安全保障措施", en="Security measures"),
+        "term": Text(zh="使用期限", en="Term of use"),
+        "disposal": Text(zh="协议期满后数据的处置", en="Disposal of the data at the end"),
+    }
+)
+
+#: What a declaration and its parts say, by the name of the field.
+FIELDS: Mapping[str, Text] = MappingProxyType(
+    {
+        "kind": Text(zh="来源类型", en="Kind"),
+        "use": Text(zh="使用方式", en="Use"),
+        "title": Text(zh="数据名称", en="Name of the data"),
+        "holder": Text(zh="持有人", en="Holder"),
+        "holder_org_id": Text(zh="持有人在本所的编号", en="Holder's id here"),
+        "method": Text(zh="取得方式", en="Method of acquisition"),
+        "collected_from": Text(zh="起始日期", en="Collected from"),
+        "collected_to": Text(zh="截止日期", en="Collected to"),
+        "territory": Text(zh="地域", en="Territory"),
+        "licence": Text(zh="法律依据或许可", en="Legal basis or licence"),
+        "external_number": Text(zh="外部编号", en="External number"),
+        "evidence_digest": Text(zh="证据文件摘要（SHA-256）", en="Digest of the evidence (SHA-256)"),
+        "retrieved_at": Text(zh="获取时间", en="Time of retrieval"),
+        "record_id": Text(zh="目录记录", en="Catalogue record"),
+        "agreement_id": Text(zh="利用协议", en="Agreement of use"),
+        "acquisition_id": Text(zh="在本所的交易", en="Trade at this exchange"),
+        "not_intrusive": Text(zh="未侵入、未干扰网络服务的声明", en="Statement of no intrusion or disturbance"),
+        "ground": Text(zh="交易依据", en="Ground of trade"),
+        "anonymisation_method": Text(zh="匿名化方法", en="Method of anonymisation"),
+        "anonymisation_evidence": Text(zh="匿名化证据摘要（SHA-256）", en="Digest of the anonymisation's evidence"),
+        "processing_steps": Text(zh="加工步骤", en="Processing steps"),
+        "personal_information": Text(zh="含个人信息", en="Personal information"),
+        "grantor": Text(zh="授权人", en="Grantor"),
+        "data": Text(zh="授权的数据", en="Data authorised"),
+        "columns": Text(zh="字段", en="Columns"),
+        "purposes": Text(zh="用途", en="Purposes"),
+        "onward_allowed": Text(zh="允许再提供", en="Onward provision"),
+        "starts_at": Text(zh="生效时间", en="Begins"),
+        "ends_at": Text(zh="失效时间", en="Ends"),
+    }
+)
+
+#: What came, went or changed between two versions.
+CHANGES: Mapping[str, Text] = MappingProxyType(
+    {
+        "added": Text(zh="新增", en="Added"),
+        "removed": Text(zh="删除", en="Removed"),
+        "changed": Text(zh="修改", en="Changed"),
+    }
+)
+
+#: Codes of fields that hold one, by the name of the field.
+CODES: Mapping[str, Mapping[str, Text]] = MappingProxyType({"kind": KINDS, "use": USES, "ground": GROUNDS})

@@ -6,13 +6,15 @@ from typing import Any, BinaryIO, cast
 from flask import Response, abort, after_this_request, request
 from werkzeug.exceptions import ClientDisconnected
 
+from exchange.db import read
 from exchange.errors import Conflict
 from exchange.web import access
 from exchange.web.api import PageQuery, blueprint
 from exchange.web.paging import Page
-from listings import deposits, notice, offers, queries, review, schemas, versions
+from listings import deposits, notice, offers, queries, review, revisions, schemas, search, search_schemas, versions
 from listings.models import Version
 from listings.offers import Terms
+from listings.search import Counts
 from listings.states import REVIEWER
 from listings.versions import Description
 from provenance.schemas import PurposeQuery
@@ -144,11 +146,22 @@ def _version(version: Version) -> dict[str, Any]:
 
 @product_api.route("", methods=["GET"])
 @access.public
-@product_api.arguments(schemas.CatalogueQuery, location="query")
-@product_api.response(200, schemas.CardPage)
+@product_api.arguments(search_schemas.ProductsQuery, location="query")
+@product_api.response(200, search_schemas.ProductCardPage)
 def list_products(query: dict[str, Any]) -> Page[dict[str, Any]]:
     """What is published, or on public notice, newest first."""
-    return queries.products(**query)
+    with read() as session:
+        return search.products(session, **query)
+
+
+@product_api.route("/facets", methods=["GET"])
+@access.public
+@product_api.arguments(search_schemas.SearchQuery, location="query")
+@product_api.response(200, search_schemas.FacetsOut)
+def count_products(query: dict[str, Any]) -> Counts:
+    """How many of what was found have each value of each facet."""
+    with read() as session:
+        return search.count(session, **query)
 
 
 @product_api.route("", methods=["POST"])
@@ -236,6 +249,15 @@ def submit(version_id: str) -> dict[str, Any]:
 def withdraw(version_id: str) -> dict[str, Any]:
     """Take a version back for good."""
     return _version(versions.withdraw(access.actor(), version_id))
+
+
+@version_api.route("/<version_id>/revise", methods=["POST"])
+@access.member("owner", "trader")
+@version_api.arguments(schemas.ReviseBody)
+@version_api.response(201, schemas.VersionOut)
+def revise(body: dict[str, Any], version_id: str) -> dict[str, Any]:
+    """Put newer rows in the place of a published version's, without review."""
+    return _version(revisions.revise(access.actor(), version_id, **body))
 
 
 @version_api.route("/<version_id>/take-up", methods=["POST"])
@@ -334,7 +356,7 @@ def uphold_objection(body: dict[str, Any], objection_id: str) -> dict[str, Any]:
 @offer_api.arguments(schemas.TermsBody)
 @offer_api.response(201, schemas.OfferOut)
 def open_offer(body: dict[str, Any]) -> dict[str, Any]:
-    """Offer a version that is on notice or published."""
+    """Offer a version that is being listed or on sale."""
     terms: Terms = body["terms"]
     return queries.offer(access.actor(), offers.open_offer(access.actor(), body["version_id"], terms).id)
 

@@ -3,6 +3,11 @@
 The protocol is that of tus 1.0: a piece names the offset it begins at, and is taken only if the exchange holds exactly
 that much. Each piece becomes a sealed object of its own; once the file is complete the worker seals it as a whole
 (``listings.intake``).
+
+What a file is, its content says: the first bytes are looked at here, all of it by the scan. A name is for display only:
+it names no place in any store, and is shown without folders, hidden characters or a device's name. Cells that a
+spreadsheet would take for formulas are goods like any others; they are delivered as they were committed to, and defused
+only where the exchange itself writes tables from them.
 """
 
 import re
@@ -31,6 +36,22 @@ from listings.streams import BLOCK_BYTES, reader
 FORMATS = MappingProxyType(
     {"text/csv": "csv", "application/x-ndjson": "jsonl", "application/vnd.apache.parquet": "parquet"}
 )
+#: The usual endings of such files' names.
+ENDINGS = MappingProxyType(
+    {
+        ".csv": "text/csv",
+        ".jsonl": "application/x-ndjson",
+        ".ndjson": "application/x-ndjson",
+        ".parquet": "application/vnd.apache.parquet",
+    }
+)
+#: How a Parquet file begins; and how files begin that are no text: ZIP (XLSX too), gzip, bzip2, xz, Zstandard, 7-Zip,
+#: RAR, PDF, OLE2 (XLS), ELF, SQLite.
+_PARQUET = b"PAR1"
+_NO_TEXT = (
+    _PARQUET, b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf",
+    b"Rar!", b"%PDF", b"\xd0\xcf\x11\xe0", b"\x7fELF", b"SQLite format 3",
+)  # fmt: skip
 #: Largest file, in bytes: what a scan takes.
 MAX_BYTES = 1024**3
 #: Most pieces of one upload, and uploads of one seller that may be under way.
@@ -40,7 +61,10 @@ MAX_OPEN = 20
 UPLOAD_TERM = timedelta(days=7)
 
 STAGING_KEY = "staging"
-_NAME_CHARACTERS = 200
+#: Longest name, in bytes of UTF-8: what file systems take.
+_NAME_BYTES = 255
+#: Names that some systems take for devices, whatever ending follows.
+_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(?=\.|$)")
 _SELLING = ("owner", "trader")
 
 
@@ -84,16 +108,18 @@ def open_deposit(tx: Transaction, *, file_name: str, size_bytes: int, media_type
     return deposit
 
 
-def append(actor: Actor, deposit_id: str, *, offset: int, content: BinaryIO) -> int:
+def append(actor: Actor, deposit_id: str, *, offset: int, content: BinaryIO, completing: bool = False) -> int:
     """Take what ``content`` yields as the bytes from ``offset`` on; the offset after them.
 
-    A content that ends early is no error: what came is kept, and the upload goes on from there.
+    A content that ends early is no error: what came is kept, and the upload goes on from there. With ``completing`` the
+    last byte completes the file, as clients of tus expect; else ``complete_deposit`` is called for that.
 
     Raises:
         NotFound: There is no such deposit, or it is another party's.
         Conflict: ``upload_offset``: the exchange holds more or less, and its ``offset`` says how much.
         WrongState: The upload is over.
-        Invalid: More bytes than were announced, or too many pieces; nothing of this one is kept.
+        Invalid: More bytes than were announced, too many pieces, or bytes that no file of the announced type begins
+            with; nothing of this one is kept.
         StorageUnavailable: Nothing of this piece is kept.
     """
     actor.need(*_SELLING)
@@ -103,7 +129,7 @@ def append(actor: Actor, deposit_id: str, *, offset: int, content: BinaryIO) -> 
             raise NotFound("There is no such %(kind)s.", kind="deposit")
         _refuse_elsewhere(session, deposit, offset)
     object_key = f"{segments_folder(deposit_id)}/{ids.new('seg')}"
-    piece = _Limited(content, deposit.size_bytes - offset)
+    piece = _Limited(content, deposit.size_bytes - offset, None if offset else deposit.media_type)
     store().put(object_key, sealing.seal(reader(piece), open_staging_key(deposit), segment_context(object_key)))
     try:
         if piece.size_bytes:
@@ -111,7 +137,10 @@ def append(actor: Actor, deposit_id: str, *, offset: int, content: BinaryIO) -> 
     except Conflict:
         store().delete(object_key)
         raise
-    return offset + piece.size_bytes
+    held = offset + piece.size_bytes
+    if completing and held == deposit.size_bytes:
+        complete_deposit(actor.with_key(None), deposit_id)
+    return held
 
 
 @verb
@@ -125,22 +154,48 @@ def _keep_segment(tx: Transaction, deposit_id: str, start: int, size_bytes: int,
 
 
 @verb
-def complete_deposit(tx: Transaction, deposit_id: str) -> Deposit:
+def complete_deposit(tx: Transaction, deposit_id: str, *, size_bytes: int | None = None) -> Deposit:
     """Say that all bytes have been sent; the worker seals and profiles the file.
+
+    With ``size_bytes`` the size announced at first was the most it could be, and this is what it is.
 
     Raises:
         NotFound: There is no such deposit, or it is another party's.
         Conflict: ``upload_offset``: bytes are missing.
+        Invalid: The file is empty (``empty_file``).
         WrongState: The upload is over.
     """
     deposit = _own(tx, deposit_id)
     held = held_bytes(tx.session, deposit_id)
+    if size_bytes is not None and deposit.state == DEPOSIT.initial:
+        if size_bytes < 1:
+            raise Invalid("The file is empty.", code="empty_file")
+        deposit.size_bytes = min(size_bytes, deposit.size_bytes)
     if deposit.state == DEPOSIT.initial and held != deposit.size_bytes:
         raise _elsewhere(held)
     tx.advance(deposit, "complete", by=SELLER)
     tx.undue("deposit.lapse", deposit_id)
     tx.send("deposit.seal", deposit_id=deposit_id)
     return deposit
+
+
+def deposit_whole(actor: Actor, *, file_name: str, content: BinaryIO, most_bytes: int) -> str:
+    """Take a whole file of at most ``most_bytes`` whose size nobody said before; the id of its deposit.
+
+    Raises:
+        Invalid: The file is empty, too large, or of a kind that is not taken here; nothing is kept.
+        Refused: The seller is not vetted (I-01, I-02).
+        Conflict: Too many uploads of this seller are under way.
+    """
+    media_type, room = media_type_of(file_name), min(most_bytes, MAX_BYTES)
+    deposit_id = open_deposit(actor, file_name=file_name, size_bytes=room, media_type=media_type).id
+    try:
+        held = append(actor, deposit_id, offset=0, content=content)
+        complete_deposit(actor, deposit_id, size_bytes=held)
+    except Exception:
+        abandon_deposit(actor, deposit_id)
+        raise
+    return deposit_id
 
 
 @verb
@@ -203,26 +258,60 @@ def open_staging_key(deposit: Deposit) -> bytes:
 
 
 def display_name(file_name: str) -> str:
-    """A file's name fit to be shown: without folders, without characters that control or hide, not too long."""
+    """A file's name fit to be shown: without folders, without characters that control or hide, no device, not too long.
+
+    What is too long is cut before its ending.
+    """
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", file_name))[-1]
-    shown = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip(" .")
-    return shown[:_NAME_CHARACTERS] or "unnamed"
+    shown = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip(" .") or "unnamed"
+    if _DEVICE.match(shown):
+        shown = f"_{shown}"
+    stem, dot, ending = shown.rpartition(".")
+    tail = dot + ending if stem and len(ending.encode()) < _NAME_BYTES // 2 else ""
+    head = shown.removesuffix(tail).encode()[: _NAME_BYTES - len(tail.encode())].decode(errors="ignore")
+    return head + tail
+
+
+def media_type_of(file_name: str) -> str:
+    """The type that a file's name says it has.
+
+    Raises:
+        Invalid: No type that is taken here has this ending.
+    """
+    for ending, media_type in ENDINGS.items():
+        if file_name.lower().endswith(ending):
+            return media_type
+    raise Invalid("Only files that end in %(endings)s are taken.", code="unsupported_type", endings=", ".join(ENDINGS))
 
 
 class _Limited:
-    """The bytes of one piece, counted; more than ``room`` of them are refused."""
+    """The bytes of one piece, counted; more than ``room`` of them are refused.
 
-    def __init__(self, content: BinaryIO, room: int) -> None:
+    Of a file's first piece, given its ``media_type``, also those that no such file begins with.
+    """
+
+    def __init__(self, content: BinaryIO, room: int, media_type: str | None = None) -> None:
         self.size_bytes = 0
         self._content = content
         self._room = room
+        self._media_type = media_type
 
     def __iter__(self) -> Iterator[bytes]:
         while block := self._content.read(BLOCK_BYTES):
             self.size_bytes += len(block)
             if self.size_bytes > self._room:
                 raise Invalid("More bytes came than were announced.", code="file_too_large")
+            if self._media_type is not None:
+                _refuse_other_kind(block, self._media_type)
+                self._media_type = None
             yield block
+
+
+def _refuse_other_kind(head: bytes, media_type: str) -> None:
+    """Refuse what begins as no file of the type does; what passes may still be anything, and the scan says what."""
+    parquet = FORMATS[media_type] == "parquet"
+    if (parquet and not head.startswith(_PARQUET[: len(head)])) or (not parquet and head.startswith(_NO_TEXT)):
+        raise Invalid("The content is not of the type %(type)s.", code="wrong_type", type=media_type)
 
 
 def _refuse_elsewhere(session: Session, deposit: Deposit, offset: int) -> None:

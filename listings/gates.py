@@ -75,6 +75,15 @@ def channel_allowed(tx: Transaction, version: Version, offer: Offer) -> None:
     routing.channel_allowed(tx, declaration_of(version), offer.channel)
 
 
+@gate("G-01")
+def open_offers_allowed(tx: Transaction, version: Version, *_about: object) -> None:
+    """Every open offer of the version has a channel that its classification allows at this moment."""
+    declaration_id = declaration_of(version)
+    open_channels = select(Offer.channel).where(Offer.version_id == version.id, Offer.state == "open").distinct()
+    for channel in tx.all(open_channels):
+        routing.channel_allowed(tx, declaration_id, channel)
+
+
 @gate("G-17")
 def purposes_covered(tx: Transaction, version: Version, offer: Offer) -> None:
     """The purposes on offer lie inside those that the sources allow."""
@@ -118,30 +127,34 @@ def sufficiently_approved(tx: Transaction, version: Version, *_about: object) ->
         )
 
 
-SUBMIT = Step("listings.submit", (seller_vetted, declared, standing, graded, unrestrained))
-PUBLISH = Step("listings.publish", (seller_vetted, declared, standing, graded, sufficiently_approved, unrestrained))
+SUBMIT = Step("listings.submit", (seller_vetted, declared, standing, graded, open_offers_allowed, unrestrained))
+PUBLISH = Step(
+    "listings.publish",
+    (seller_vetted, declared, standing, graded, sufficiently_approved, open_offers_allowed, unrestrained),
+)
 OFFER = Step("listings.offer", (seller_vetted, standing, channel_allowed, purposes_covered, unrestrained))
 ORDER = Step("listings.order", (seller_vetted, standing, channel_allowed, purposes_covered, unrestrained))
 
 
-def orderable(tx: Transaction, offer_id: str) -> tuple[Offer, Version, Product]:
+def orderable(tx: Transaction, offer_id: str, *, negotiation_open: bool = False) -> tuple[Offer, Version, Product]:
     """The offer, its version and product, if an order can be placed on it at this moment.
 
-    Offer and version stay locked against a change (shared) until the transaction ends.
+    Offer and version stay locked against a change (shared) until the transaction ends. For a negotiation that was
+    opened before (``negotiation_open``) it does not matter that the offer was closed or the version superseded since.
 
     Raises:
         NotFound: There is no such offer, or its version was never shown to the public.
-        Conflict: The offer is closed (``offer_closed``), the version is not on sale (``not_on_sale``), or the offer is
-            traded elsewhere (``not_traded_here``).
+        Conflict: The offer is closed (``offer_closed``); the version is suspended (``version_suspended``), superseded
+            (``version_superseded``) or else not on sale (``not_on_sale``); or the offer is traded elsewhere
+            (``not_traded_here``).
         Refused: By a gate of the step ``listings.order``.
     """
     offer = tx.first(select(Offer).where(Offer.id == offer_id).with_for_update(read=True))
     if offer is None:
         raise NotFound("There is no such %(kind)s.", kind="offer")
     version = tx.session.get_one(Version, offer.version_id, with_for_update={"read": True}, populate_existing=True)
-    if version.state != "published":
-        raise Conflict("This version is not on sale.", code="not_on_sale")
-    if offer.state != "open":
+    _on_sale(version, negotiation_open=negotiation_open)
+    if offer.state != "open" and not negotiation_open:
         raise Conflict("This offer is closed.", code="offer_closed")
     if offer.channel != "exchange":
         raise Conflict("This offer is not traded here.", code="not_traded_here")
@@ -149,10 +162,19 @@ def orderable(tx: Transaction, offer_id: str) -> tuple[Offer, Version, Product]:
     return offer, version, tx.get(Product, version.product_id)
 
 
+def _on_sale(version: Version, *, negotiation_open: bool) -> None:
+    if version.state == "suspended":
+        raise Conflict("This version is suspended: it cannot be ordered.", code="version_suspended")
+    if version.state == "superseded" and not negotiation_open:
+        raise Conflict("A newer version took the place of this one: order that.", code="version_superseded")
+    if version.state not in {"published", "superseded"}:
+        raise Conflict("This version is not on sale.", code="not_on_sale")
+
+
 def offerable(version: Version) -> None:
     """Raise ``Conflict`` unless offers may be opened for the version."""
     if version.state not in LISTING_OFFERED:
-        raise Conflict("Offers are opened once the version is on public notice.", code="not_on_notice")
+        raise Conflict("Offers are opened for what is being listed or on sale.", code="not_offerable")
 
 
 def deposited(tx: Transaction, version: Version) -> Deposit:
@@ -168,16 +190,21 @@ def deposited(tx: Transaction, version: Version) -> Deposit:
 
 
 def approvers(tx: Transaction, version: Version) -> Sequence[str]:
-    """Who approved the present submission."""
+    """Who approved the present submission; of a revision, who approved what it revises."""
+    reviewed = version if version.revises_id is None else tx.get(Version, version.revises_id)
     approvals = select(Review.reviewer_id).where(
-        Review.version_id == version.id, Review.submission == version.submission, Review.decision == "approve"
+        Review.version_id == reviewed.id, Review.submission == reviewed.submission, Review.decision == "approve"
     )
     return tx.all(approvals)
 
 
 def approvals_needed(tx: Transaction, version: Version) -> int:
     """Two where government data is in the product or shaped it, or the data is important; else one (RULES I-08)."""
-    found = routing.classify(tx, declaration_of(version))
+    return approvals_for(version, routing.classify(tx, declaration_of(version)))
+
+
+def approvals_for(version: Version, found: routing.Classification) -> int:
+    """As ``approvals_needed``, of a version whose classification is known."""
     return 2 if found.government_derived or found.needs_decision or version.grade == "important" else 1
 
 

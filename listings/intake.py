@@ -21,15 +21,21 @@ from listings.goods import FILE_KEY, context, goods_of, store
 from listings.models import Deposit, DepositSegment, Version
 from listings.states import EXCHANGE
 from provenance.scan import sandbox
-from provenance.scan.contract import Limits, ScanRefused
+from provenance.scan.contract import Limits, ScanCrashed, ScanRefused
 
 EXCHANGE_ACTOR = Actor(None, None, frozenset({EXCHANGE}))
-#: The file is in another format than it was announced in.
-OTHER_FORMAT = "other_format"
+#: Why a file is rejected, besides `provenance.scan.contract.Refusal`: it is in another format than it was announced in;
+#: what lies in the store is not what was sent; the scan itself failed, as often as it is tried.
+OTHER_FORMAT, DAMAGED, SCAN_FAILED = "other_format", "damaged", "scan_failed"
+#: How often a scan that fails is tried. Then the seller is told, and may send the file again.
+SCAN_TRIES = 3
 
 
 def seal_deposit(deposit_id: str) -> None:
-    """Seal the whole under a fresh file key and commit to it; nothing happens unless the deposit is ``received``."""
+    """Seal the whole under a fresh file key and commit to it; nothing happens unless the deposit is ``received``.
+
+    Pieces that do not open as they were sealed (altered, cut short, out of order) make it ``rejected``.
+    """
     with read() as session:
         deposit = session.get_one(Deposit, deposit_id)
         of_deposit = select(DepositSegment).where(DepositSegment.deposit_id == deposit_id)
@@ -39,7 +45,11 @@ def seal_deposit(deposit_id: str) -> None:
     file_key = secrets.token_bytes(sealing.KEY_BYTES)
     object_key = f"{_goods_folder(deposit_id)}/{ids.new('fil')}"
     work = Sealing(_plaintext(deposit, segments), file_key, context(deposit_id))
-    store().put(object_key, work.sealed())
+    try:
+        store().put(object_key, work.sealed())
+    except sealing.SealBroken:
+        reject_deposit(EXCHANGE_ACTOR, deposit_id, code=DAMAGED)
+        return
     try:
         record_seal(EXCHANGE_ACTOR, deposit_id, work.commitment(), object_key=object_key, file_key=file_key)
     except Conflict:  # another worker was faster
@@ -79,7 +89,8 @@ def profile_deposit(deposit_id: str, limits: Limits | None = None) -> None:
     """Look into the file in a confined process; nothing happens unless the deposit is ``sealed``.
 
     Raises:
-        ScanCrashed: The scan itself failed; the deposit stays as it is, to be tried again.
+        ScanCrashed: The scan itself failed; the deposit stays as it is, to be tried again. After ``SCAN_TRIES`` times
+            it is rejected, and nothing is raised.
     """
     with read() as session:
         deposit = session.get_one(Deposit, deposit_id)
@@ -90,6 +101,13 @@ def profile_deposit(deposit_id: str, limits: Limits | None = None) -> None:
             profile = sandbox.run("profile", source, limits)
         except ScanRefused as refusal:
             reject_deposit(EXCHANGE_ACTOR, deposit_id, code=refusal.code.value)
+            return
+        except sealing.SealBroken:
+            reject_deposit(EXCHANGE_ACTOR, deposit_id, code=DAMAGED)
+            return
+        except ScanCrashed:
+            if record_scan_failure(EXCHANGE_ACTOR, deposit_id).state == "sealed":
+                raise
             return
     if profile["format"] != FORMATS[deposit.media_type]:
         reject_deposit(EXCHANGE_ACTOR, deposit_id, code=OTHER_FORMAT)
@@ -110,8 +128,28 @@ def record_profile(tx: Transaction, deposit_id: str, profile: dict[str, Any]) ->
 
 
 @verb
+def record_scan_failure(tx: Transaction, deposit_id: str) -> Deposit:
+    """Count a scan that failed; the last one that is tried rejects the deposit.
+
+    Raises:
+        WrongState: Another attempt brought the scan to its end.
+    """
+    tx.actor.need(EXCHANGE)
+    deposit = tx.lock(Deposit, deposit_id)
+    deposit.__lifecycle__.edge(deposit.state, "profile")
+    deposit.scan_failures += 1
+    facts = {"code": SCAN_FAILED, "tries": deposit.scan_failures}
+    if deposit.scan_failures < SCAN_TRIES:
+        tx.record(deposit.id, "deposit.scan_failed", by=EXCHANGE, facts=facts)
+        return deposit
+    tx.advance(deposit, "reject", by=EXCHANGE, facts=facts)
+    discard(tx, deposit, SCAN_FAILED)
+    return deposit
+
+
+@verb
 def reject_deposit(tx: Transaction, deposit_id: str, *, code: str) -> Deposit:
-    """The file cannot be listed; ``code`` is a `provenance.scan.contract.Refusal` or ``other_format``."""
+    """The file cannot be listed; ``code`` is a `provenance.scan.contract.Refusal`, or one of this module's."""
     tx.actor.need(EXCHANGE)
     deposit = tx.lock(Deposit, deposit_id)
     tx.advance(deposit, "reject", by=EXCHANGE, facts={"code": code})

@@ -23,7 +23,8 @@ class Deposit(Base, Stateful):
 
     ``size_bytes`` is what the seller declared and what completing the upload requires. ``staging_key`` (wrapped) seals
     the segments of the upload, ``file_key`` (wrapped) the whole; both are emptied when the file is discarded. The
-    digests are those of `listings.commitments.Commitment`. ``code`` says why a deposit was rejected.
+    digests are those of `listings.commitments.Commitment`. ``code`` says why a deposit was rejected. ``scan_failures``
+    counts how often the scan itself failed over this file.
     """
 
     __tablename__ = "deposit"
@@ -53,6 +54,7 @@ class Deposit(Base, Stateful):
     key_digest: Mapped[bytes | None]
     profile: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     code: Mapped[str | None]
+    scan_failures: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class DepositSegment(Base, Bookkeeping):
@@ -85,7 +87,8 @@ class Version(Base, Stateful):
 
     ``submission`` counts how often it was submitted: approvals count for the submission they were given to.
     ``urgency`` is minus the Unix time of the review's deadline, since lists run in descending order.
-    ``listing_digest`` names the canonical document of the submission, kept in ``exchange.documents``.
+    ``listing_digest`` names the canonical document of the submission, kept in ``exchange.documents``. A revision names
+    the version whose review it rests on in ``revises_id``, and says in ``change_note`` what is new.
     """
 
     __tablename__ = "version"
@@ -98,6 +101,7 @@ class Version(Base, Stateful):
             "uq_version_published", "product_id", unique=True, postgresql_where="state IN ('published', 'suspended')"
         ),
         Index(None, "org_id", "id"),
+        Index(None, "org_id", "state", "id"),
         Index(None, "state", "id"),
         Index(None, "state", "category", "id"),
         Index(None, "urgency", "id", postgresql_where="state IN ('scanned', 'in_review')"),
@@ -125,6 +129,8 @@ class Version(Base, Stateful):
     notice_ends_at: Mapped[datetime | None]
     notice_provisional: Mapped[bool | None]
     published_at: Mapped[datetime | None]
+    revises_id: Mapped[str | None] = mapped_column(ForeignKey("version.id"))
+    change_note: Mapped[str | None]
 
 
 class Review(Base, Journalled):
@@ -150,7 +156,10 @@ class Objection(Base, Stateful):
 
     __tablename__ = "objection"
     __lifecycle__ = OBJECTION
-    __table_args__ = (Index(None, "version_id", "id"),)
+    __table_args__ = (
+        Index(None, "version_id", "id"),
+        Index("ix_objection_open", "id", postgresql_where=f"state = '{OBJECTION.initial}'"),
+    )
 
     version_id: Mapped[str] = mapped_column(ForeignKey(Version.id))
     org_id: Mapped[str] = mapped_column(ForeignKey(Organisation.id))

@@ -8,7 +8,7 @@ from exchange.errors import Conflict, Forbidden, Invalid, NotFound, Refused, Wro
 from exchange.lifecycle import CLOCK
 from exchange.members.gates import not_own_case
 from listings import gates
-from listings.models import Objection, Version
+from listings.models import Objection, Product, Version
 from listings.states import LISTING, LISTING_PUBLIC, OBJECTION, REVIEWER
 from provenance.routing import classify
 
@@ -106,6 +106,7 @@ def publish(tx: Transaction, version_id: str) -> Version:
     declaration_id = gates.declaration_of(version)
     facts = {"number": version.number, "government_derived": classify(tx, declaration_id).government_derived}
     links = [version.product_id, version.org_id, declaration_id]
+    tx.lock(Product, version.product_id)  # one version at a time takes the place
     previous = tx.first(
         select(Version)
         .where(Version.product_id == version.product_id, Version.state.in_(("published", "suspended")))

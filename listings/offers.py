@@ -1,6 +1,7 @@
 """Offers: the terms on which a seller lets a version go."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from exchange import ids
 from exchange.db import Transaction, verb
@@ -47,11 +48,11 @@ class Terms:
 
 @verb
 def open_offer(tx: Transaction, version_id: str, terms: Terms) -> Offer:
-    """Offer a version that is on notice or published.
+    """Offer a version that is being listed or on sale; it can be ordered once it is published.
 
     Raises:
         NotFound: There is no such version, or it is another party's.
-        Conflict: The version is neither on notice nor published.
+        Conflict: The version is over, suspended or superseded (``not_offerable``).
         Invalid: A term is missing or out of range.
         Refused: The channel is barred (G-01), a purpose is not covered (G-17), or the seller, the declaration or the
             version has no standing.
@@ -81,8 +82,14 @@ def open_offer(tx: Transaction, version_id: str, terms: Terms) -> Offer:
         acceptance_criteria=terms.acceptance_criteria,
     )
     gates.OFFER.ask(tx, version, offer)
-    facts = {
-        "price": terms.price.facts(),
+    tx.create(offer, "offer.opened", by=SELLER, facts=facts_of(offer), links=links_of(offer))
+    return offer
+
+
+def facts_of(offer: Offer) -> dict[str, Any]:
+    """What the entry of an offer says: its terms, but for their free words."""
+    return {
+        "price": offer.price.facts(),
         "channel": offer.channel,
         "purposes": list(offer.purposes),
         "term_days": offer.term_days,
@@ -90,8 +97,11 @@ def open_offer(tx: Transaction, version_id: str, terms: Terms) -> Offer:
         "derivation": offer.derivation,
         "delivery": offer.delivery,
     }
-    tx.create(offer, "offer.opened", by=SELLER, facts=facts, links=[version.id, version.product_id, version.org_id])
-    return offer
+
+
+def links_of(offer: Offer) -> list[str]:
+    """What an offer is about."""
+    return [offer.version_id, offer.product_id, offer.org_id]
 
 
 @verb

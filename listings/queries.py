@@ -10,7 +10,7 @@ from exchange.actors import REGULATOR, Actor
 from exchange.db import read
 from exchange.errors import NotFound
 from exchange.members.models import Organisation
-from exchange.oversight.inspection import look
+from exchange.oversight.looks import look
 from exchange.web.paging import DEFAULT_LIMIT, Page, page
 from listings.deposits import held_bytes
 from listings.models import Deposit, Objection, Offer, Review, Version
@@ -45,17 +45,6 @@ def acting(actor: Actor, org_id: str) -> frozenset[str]:
 
 
 # -- the public catalogue ---------------------------------------------------------------------------------------------
-
-
-def products(
-    *, state: str = "published", category: str | None = None, cursor: str | None = None, limit: int = DEFAULT_LIMIT
-) -> Page[dict[str, Any]]:
-    """Versions that are ``published``, or on public ``notice``, newest first."""
-    statement = _cards().where(Version.state == state)
-    if category is not None:
-        statement = statement.where(Version.category == category)
-    with read() as session:
-        return page(session, statement, [Version.id], cursor=cursor, limit=limit, shape=_card)
 
 
 def product(product_id: str) -> dict[str, Any]:
@@ -100,8 +89,8 @@ def offer(actor: Actor, offer_id: str) -> dict[str, Any]:
 def offer_shape(offer: Offer) -> dict[str, Any]:
     """An offer's terms."""
     names = (
-        "id version_id product_id state channel exchange_name purposes term_days territory redistribution derivation"
-        " inspection_hours delivery acceptance_criteria"
+        "id row_version version_id product_id state channel exchange_name purposes term_days territory redistribution"
+        " derivation inspection_hours delivery acceptance_criteria"
     )
     return {name: getattr(offer, name) for name in names.split()} | {"price": offer.price}
 
@@ -177,7 +166,7 @@ def deposit(actor: Actor, deposit_id: str) -> dict[str, Any]:
         found = session.get(Deposit, deposit_id, options=[undefer(Deposit.profile)])
         if found is None or found.org_id != actor.org_id:
             raise NotFound("There is no such %(kind)s.", kind="deposit")
-        return _deposit(session, actor, found)
+        return deposit_shape(session, actor, found)
 
 
 def deposits(actor: Actor, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[dict[str, Any]]:
@@ -248,6 +237,9 @@ def _public_version(session: Session, version: Version) -> dict[str, Any]:
         "notice_provisional": version.notice_provisional,
         "published_at": version.published_at,
         "document_digest": _hex(version.listing_digest),
+        "row_version": version.row_version,
+        "revises_id": version.revises_id,
+        "change_note": version.change_note,
         "goods": None if kept is None else goods_shape(kept),
         **_provenance(session, version.declaration_id),
     }
@@ -337,10 +329,12 @@ def _objection(actor: Actor, objection: Objection) -> dict[str, Any]:
     }
 
 
-def _deposit(session: Session, actor: Actor, deposit: Deposit) -> dict[str, Any]:
+def deposit_shape(session: Session, actor: Actor, deposit: Deposit, *, with_profile: bool = True) -> dict[str, Any]:
+    """A deposit as its owner sees it; without its profile where many are shown."""
     return {
         "id": deposit.id,
         "state": deposit.state,
+        "row_version": deposit.row_version,
         "file_name": deposit.file_name,
         "media_type": deposit.media_type,
         "size_bytes": deposit.size_bytes,
@@ -350,7 +344,7 @@ def _deposit(session: Session, actor: Actor, deposit: Deposit) -> dict[str, Any]
         "digest": _hex(deposit.digest),
         "plain_root": _hex(deposit.plain_root),
         "sealed_root": _hex(deposit.sealed_root),
-        "profile": deposit.profile,
+        "profile": deposit.profile if with_profile else None,
         "actions": DEPOSIT.actions(deposit.state, acting(actor, deposit.org_id)),
     }
 

@@ -6,10 +6,11 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, validate
 
 from exchange.money import EXPONENTS, Money
-from exchange.web.api import Body, MoneyField, PageQuery, page_of
+from exchange.web.api import Body, MoneyField, page_of
 from listings.notice import MAX_STATEMENT
 from listings.offers import Terms
 from listings.review import MAX_REASON
+from listings.revisions import MAX_NOTE
 from listings.states import CATEGORIES, CHECK_RESULTS, CHECKLIST, DELIVERIES, GRADES
 from listings.versions import Description
 from provenance.purposes import PURPOSES
@@ -64,6 +65,7 @@ class DepositCard(Schema):
 class DepositOut(DepositCard):
     """A deposit as it stands. Digests are SHA-256 in hexadecimal."""
 
+    row_version = fields.Integer()
     held_bytes = fields.Integer()
     digest = fields.String(allow_none=True)
     plain_root = fields.String(allow_none=True)
@@ -248,6 +250,9 @@ class VersionOut(Schema):
     notice_provisional = fields.Boolean(allow_none=True)
     published_at = fields.AwareDateTime(allow_none=True)
     document_digest = fields.String(allow_none=True)
+    row_version = fields.Integer()
+    revises_id = fields.String(allow_none=True)
+    change_note = fields.String(allow_none=True)
     goods = _shown(GoodsOut)
     source_lines = fields.List(fields.Nested(Bilingual))
     classification = _shown(ClassificationOut)
@@ -264,11 +269,11 @@ class VersionLine(Schema):
     published_at = fields.AwareDateTime(allow_none=True)
 
 
-class CatalogueQuery(PageQuery):
-    """Which part of the public catalogue."""
+class ReviseBody(Body):
+    """``POST /versions/<id>/revise``: newer rows, and what is new about them."""
 
-    state = fields.String(load_default="published", validate=validate.OneOf(["published", "notice"]))
-    category = fields.String(validate=validate.OneOf(list(CATEGORIES)))
+    deposit_id = fields.String(required=True)
+    note = _text(MAX_NOTE)
 
 
 # -- offers -----------------------------------------------------------------------------------------------------------
@@ -302,6 +307,13 @@ class TermsBody(Body):
         return {"version_id": version_id, "terms": terms}
 
 
+class TermsForm(TermsBody):
+    """The same from a page, whose numbers come as text."""
+
+    term_days = fields.Integer(required=True, validate=validate.Range(1, _MAX_TERM_DAYS))
+    inspection_hours = fields.Integer(required=True, validate=validate.Range(1, _MAX_INSPECTION_HOURS))
+
+
 class PriceOut(Schema):
     """An amount of money: the amount is a string, so nothing rounds it."""
 
@@ -313,6 +325,7 @@ class OfferOut(Schema):
     """An offer as it stands."""
 
     id = fields.String()
+    row_version = fields.Integer()
     version_id = fields.String()
     product_id = fields.String()
     state = fields.String()

@@ -26,12 +26,14 @@ DEPOSIT = Lifecycle(
         ("receiving", "abandon"): Edge("rejected", _SELLER, "deposit.abandoned"),
         ("receiving", "lapse"): Edge("rejected", _CLOCK, "deposit.lapsed"),
         ("received", "seal"): Edge("sealed", _EXCHANGE, "deposit.sealed"),
+        ("received", "reject"): Edge("rejected", _EXCHANGE, "deposit.rejected"),
         ("sealed", "profile"): Edge("profiled", _EXCHANGE, "deposit.profiled"),
         ("sealed", "reject"): Edge("rejected", _EXCHANGE, "deposit.rejected"),
     },
 )
 
-#: 产品上架. A published version never changes; a returned one may be mended and submitted again.
+#: 产品上架. A published version never changes; a returned one may be mended and submitted again. A revision, which the
+#: exchange found to differ from a published version in its rows alone, needs no review of its own.
 LISTING = Lifecycle(
     "listing",
     initial="draft",
@@ -39,6 +41,7 @@ LISTING = Lifecycle(
     edges={
         ("draft", "submit"): Edge("submitted", _SELLER, "listing.submitted"),
         ("returned", "submit"): Edge("submitted", _SELLER, "listing.submitted"),
+        ("draft", "revise"): Edge("published", _EXCHANGE, "listing.revised"),
         ("submitted", "scan"): Edge("scanned", _EXCHANGE, "listing.scanned"),
         ("scanned", "take_up"): Edge("in_review", _REVIEWER, "listing.taken_up"),
         ("in_review", "approve"): Edge("notice", _REVIEWER, "listing.approved"),
@@ -49,7 +52,7 @@ LISTING = Lifecycle(
         ("notice", "refuse"): Edge("refused", _REVIEWER, "listing.refused"),
         ("published", "suspend"): Edge("suspended", _REVIEWER, "listing.suspended"),
         ("suspended", "restore"): Edge("published", _REVIEWER, "listing.restored"),
-        ("published", "supersede"): Edge("superseded", _CLOCK, "listing.superseded"),
+        ("published", "supersede"): Edge("superseded", (CLOCK, EXCHANGE), "listing.superseded"),
         ("suspended", "supersede"): Edge("superseded", _CLOCK, "listing.superseded"),
         **{
             (state, "withdraw"): Edge("withdrawn", _SELLER, "listing.withdrawn")
@@ -61,8 +64,8 @@ LISTING = Lifecycle(
 LISTING_OPEN = frozenset({"draft", "returned"})
 #: In these states everybody may see the version.
 LISTING_PUBLIC = frozenset({"notice", "published", "suspended", "superseded"})
-#: In these states offers may be opened for the version.
-LISTING_OFFERED = frozenset({"notice", "published"})
+#: In these states offers may be opened for the version: reviewers and the public see what it is to be sold for.
+LISTING_OFFERED = frozenset({"draft", "returned", "submitted", "scanned", "in_review", "notice", "published"})
 
 #: 公示异议. A subject of its own, so that the listing's story does not name who objected (RULES K-02).
 OBJECTION = Lifecycle(

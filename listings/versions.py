@@ -56,8 +56,7 @@ def add_version(tx: Transaction, product_id: str, description: Description) -> V
     product = tx.lock(Product, product_id)  # the next number belongs to one
     if product.org_id != tx.actor.org_id:
         raise NotFound("There is no such %(kind)s.", kind="product")
-    latest = tx.first(select(func.max(Version.number)).where(Version.product_id == product_id))
-    return _draft(tx, product, (latest or 0) + 1, description)
+    return _draft(tx, product, next_number(tx, product), description)
 
 
 @verb
@@ -72,7 +71,7 @@ def edit_version(tx: Transaction, version_id: str, description: Description) -> 
     for name, value in asdict(description).items():
         setattr(version, name, value)
     version.changed_at = tx.now
-    tx.record(version.id, "listing.edited", by=SELLER, facts=_facts(version))
+    tx.record(version.id, "listing.edited", by=SELLER, facts=facts_of(version))
     return version
 
 
@@ -109,7 +108,7 @@ def submit(tx: Transaction, version_id: str) -> Version:
         Refused: The seller is not vetted, the declaration is missing or has no standing, the grade is not listed here,
             or something is under a restraint.
     """
-    version = _own(tx, version_id)
+    version = own(tx, version_id)
     LISTING.edge(version.state, "submit")
     gates.SUBMIT.ask(tx, version)
     deposit = gates.deposited(tx, version)
@@ -118,15 +117,14 @@ def submit(tx: Transaction, version_id: str) -> Version:
     version.reviewer_id = None
     due = calendar.working_days_after(tx.session, tx.now, REVIEW_DAYS).ends_at
     version.review_due_at, version.urgency = due, -int(due.timestamp())
-    version.listing_digest = _keep_document(tx, version, deposit)
-    commitment = {"content": deposit.digest, "plain_root": deposit.plain_root, "sealed_root": deposit.sealed_root}
+    version.listing_digest = keep_document(tx, version, deposit)
     tx.advance(
         version,
         "submit",
         by=SELLER,
-        facts={**_facts(version), "submission": version.submission},
+        facts={**facts_of(version), "submission": version.submission},
         links=[version.org_id, deposit.id, gates.declaration_of(version)],
-        digests={"document": version.listing_digest, **{name: d for name, d in commitment.items() if d is not None}},
+        digests=digests_of(version, deposit),
     )
     tx.send("version.scan", version_id=version.id)
     return version
@@ -140,10 +138,15 @@ def withdraw(tx: Transaction, version_id: str) -> Version:
         NotFound: There is no such version, or it is another party's.
         WrongState: It is over already.
     """
-    version = _own(tx, version_id)
+    version = own(tx, version_id)
     tx.advance(version, "withdraw", by=SELLER)
     tx.undue("version.publish", version.id)
     return version
+
+
+def next_number(tx: Transaction, product: Product) -> int:
+    """The number of the next version of a locked product."""
+    return (tx.first(select(func.max(Version.number)).where(Version.product_id == product.id)) or 0) + 1
 
 
 def _draft(tx: Transaction, product: Product, number: int, description: Description) -> Version:
@@ -151,15 +154,27 @@ def _draft(tx: Transaction, product: Product, number: int, description: Descript
         id=ids.new("ver"), product_id=product.id, org_id=product.org_id, number=number, submission=0,
         **asdict(description),
     )  # fmt: skip
-    tx.create(version, "listing.drafted", by=SELLER, facts=_facts(version), links=[product.id, product.org_id])
+    tx.create(version, "listing.drafted", by=SELLER, facts=facts_of(version), links=[product.id, product.org_id])
     return version
 
 
-def _facts(version: Version) -> dict[str, Any]:
+def facts_of(version: Version) -> dict[str, Any]:
+    """What entries say about a version."""
     return {"number": version.number, "category": version.category, "grade": version.grade}
 
 
-def _keep_document(tx: Transaction, version: Version, deposit: Deposit) -> bytes:
+def digests_of(version: Version, deposit: Deposit) -> dict[str, bytes]:
+    """What an entry commits to when a version is handed in: its document and its goods."""
+    named = {
+        "document": version.listing_digest,
+        "content": deposit.digest,
+        "plain_root": deposit.plain_root,
+        "sealed_root": deposit.sealed_root,
+    }
+    return {name: digest for name, digest in named.items() if digest is not None}
+
+
+def keep_document(tx: Transaction, version: Version, deposit: Deposit) -> bytes:
     """Keep what is submitted, byte for byte: the canonical document that entries and contracts name by digest."""
     listing = {
         "kind": "listing",
@@ -173,6 +188,7 @@ def _keep_document(tx: Transaction, version: Version, deposit: Deposit) -> bytes
         "category": version.category,
         "grade": version.grade,
         "declaration": version.declaration_id,
+        "revises": version.revises_id,
         "submitted_at": _instant(version.submitted_at),
         "goods": {
             "deposit": deposit.id,
@@ -198,7 +214,7 @@ def _hex(digest: bytes | None) -> str | None:
     return None if digest is None else digest.hex()
 
 
-def _own(tx: Transaction, version_id: str) -> Version:
+def own(tx: Transaction, version_id: str) -> Version:
     """The seller's own version, locked."""
     tx.actor.need(*_SELLING)
     version = tx.lock(Version, version_id)
@@ -208,7 +224,7 @@ def _own(tx: Transaction, version_id: str) -> Version:
 
 
 def _open(tx: Transaction, version_id: str) -> Version:
-    version = _own(tx, version_id)
+    version = own(tx, version_id)
     if version.state not in LISTING_OPEN:
         raise Conflict("A submitted version does not change; make a new one.", code="version_submitted")
     return version

@@ -19,9 +19,10 @@ from listings.models import Version
 from listings.offers import Terms
 from listings.states import CHECKLIST
 from listings.versions import Description
-from provenance import declarations, register
+from provenance import declarations, records, register
 from provenance.declarations import Content, Source
-from provenance.register import DataItem, RecordEntry
+from provenance.records import RecordEntry
+from provenance.register import DataItem
 from provenance.register import Terms as AgreementTerms
 
 CSV = b"station,day,visitors\n" + b"".join(b"S%d,2026-03-%02d,%d\n" % (n % 3, n % 28 + 1, n * 7) for n in range(40))
@@ -162,7 +163,7 @@ def agreed_data(
 
 
 def _of_record(holder: Party, entry: RecordEntry) -> Source:
-    record = register.record_catalogue(holder.actor, entry)
+    record = records.record_catalogue(holder.actor, entry)
     return replace(OWN_SOURCE, title=entry.title_zh, holder="示例交通局", record_id=record.id)
 
 

@@ -4,9 +4,11 @@ import hashlib
 import io
 import threading
 import tracemalloc
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import market as fair
 import pytest
 from hypothesis import given
@@ -23,6 +25,7 @@ from exchange.journal import entry, merkle, queries
 from listings import deposits, goods, intake, jobs
 from listings.commitments import CHUNK_BYTES, key_digest
 from listings.models import Deposit, DepositSegment
+from provenance.scan.contract import Limits, ScanCrashed
 
 MIB = 1024 * 1024
 
@@ -339,7 +342,14 @@ def test_a_large_file_is_never_whole_in_memory(market: object) -> None:
         ("x\x00\r\ny\x1b[31m.csv", "xy[31m.csv"),
         ("..", "unnamed"),
         ("", "unnamed"),
-        ("长" * 500, "长" * 200),
+        ("长" * 500, "长" * 85),
+        ("长" * 500 + ".csv", "长" * 83 + ".csv"),
+        ("a" * 300 + ".parquet", "a" * 247 + ".parquet"),
+        ("CON", "_CON"),
+        ("nul.csv", "_nul.csv"),
+        ("com1.tar.csv", "_com1.tar.csv"),
+        ("console.csv", "console.csv"),
+        ("/", "unnamed"),
     ],
 )
 def test_hostile_file_names_are_data_for_display(name: str, shown: str) -> None:
@@ -349,5 +359,157 @@ def test_hostile_file_names_are_data_for_display(name: str, shown: str) -> None:
 @given(st.text(max_size=300))
 def test_a_displayed_name_is_short_and_holds_no_control(name: str) -> None:
     shown = deposits.display_name(name)
-    assert 1 <= len(shown) <= 200
+    assert 1 <= len(shown.encode()) <= 255
     assert not set(shown) & set("/\\\0\r\n\u202e\u200b")
+
+
+# -- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"PK\x03\x04" + bytes(100), "text/csv"),  # a ZIP, or a workbook, under the name of a table
+        (b"\x1f\x8b\x08" + bytes(100), "application/x-ndjson"),
+        (b"PAR1" + bytes(100), "text/csv"),
+        (b"a,b\n1,2\n", "application/vnd.apache.parquet"),
+    ],
+)
+def test_what_begins_as_another_type_is_refused_with_its_first_piece(
+    market: object, tmp_path: Path, content: bytes, kind: str
+) -> None:
+    seller = approved_company(market, "甲公司")
+    deposit_id = opened(seller, len(content), kind=kind)
+    with pytest.raises(Invalid) as caught:
+        send(seller, deposit_id, 0, content)
+    assert caught.value.code == "wrong_type"
+    assert stored(tmp_path) == []
+
+
+def zip_bomb() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("rows.csv", b"a" * (64 * MIB))
+    return file.getvalue()
+
+
+def parquet_bomb(folder: Path) -> bytes:
+    """A few kilobytes that decode to many cells."""
+    path = folder / "bomb.parquet"
+    with duckdb.connect() as connection:
+        rows = "SELECT repeat('x', 2000) AS s, 1 AS n FROM range(200000)"
+        connection.execute(f"COPY ({rows}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+    return path.read_bytes()
+
+
+def test_a_zip_bomb_is_refused_before_anything_is_inflated(market: object) -> None:
+    seller, bomb = approved_company(market, "甲公司"), zip_bomb()
+    with pytest.raises(Invalid) as caught:
+        send(seller, opened(seller, len(bomb)), 0, bomb)
+    assert caught.value.code == "wrong_type"
+
+
+def test_a_parquet_bomb_is_rejected(market: object, tmp_path: Path) -> None:
+    seller = approved_company(market, "甲公司")
+    bomb = parquet_bomb(tmp_path)
+    assert len(bomb) < 50_000
+    deposit_id = fair.received(seller, bomb, kind="application/vnd.apache.parquet")
+    intake.seal_deposit(deposit_id)
+    intake.profile_deposit(deposit_id, Limits(cells=100_000))
+    assert (kept(deposit_id).state, kept(deposit_id).code) == ("rejected", "bomb")
+    work()
+    assert stored(tmp_path) == []
+
+
+def test_formulas_are_goods_like_any_other_cell(market: object) -> None:
+    content = b"name,note\n" + b'=HYPERLINK("http://192.0.2.1"),@SUM(A1)\n' * 6
+    deposit_id = fair.deposited(approved_company(market, "甲公司"), content)
+    assert kept(deposit_id).state == "profiled"
+    assert b"".join(goods.goods_of(kept(deposit_id)).open_range(0, 10**6)) == content
+
+
+def pieces_of(deposit_id: str, tmp_path: Path) -> list[Path]:
+    with read() as session:
+        segments = session.query(DepositSegment).filter_by(deposit_id=deposit_id).order_by(DepositSegment.start)
+        return [next(tmp_path.rglob(segment.object_key.rsplit("/", 1)[1])) for segment in segments]
+
+
+@pytest.mark.parametrize("damage", ["altered", "truncated", "reordered"])
+def test_pieces_that_were_tampered_with_reject_the_deposit(market: object, tmp_path: Path, damage: str) -> None:
+    deposit_id = fair.received(approved_company(market, "甲公司"))
+    first, second = pieces_of(deposit_id, tmp_path)
+    if damage == "reordered":
+        held = first.read_bytes()
+        first.write_bytes(second.read_bytes())
+        second.write_bytes(held)
+    else:
+        sealed = bytearray(first.read_bytes())
+        sealed[-1] ^= damage == "altered"
+        first.write_bytes(sealed[: -1 if damage == "truncated" else None])
+    work()
+    assert (kept(deposit_id).state, kept(deposit_id).code) == ("rejected", "damaged")
+    assert stored(tmp_path) == []
+    assert told(deposit_id)[-1]["facts"] == {"code": "damaged"}
+
+
+@pytest.mark.parametrize("damage", ["truncated", "reordered"])
+def test_goods_whose_segments_are_missing_or_moved_are_not_read(market: object, tmp_path: Path, damage: str) -> None:
+    content = b"a,b\n" + b"1,2\n" * 20_000
+    deposit_id = fair.deposited(approved_company(market, "甲公司"), content)
+    (only,) = stored(tmp_path)
+    whole, step = only.read_bytes(), sealing.SEGMENT_BYTES + sealing.TAG_BYTES
+    head, one, two = (whole[: sealing.HEADER_BYTES], *(whole[sealing.HEADER_BYTES + n * step :][:step] for n in (0, 1)))
+    rest = whole[sealing.HEADER_BYTES + 2 * step :]
+    only.write_bytes(head + two + one + rest if damage == "reordered" else head + one + rest)
+    with pytest.raises(sealing.SealBroken):
+        list(goods.goods_of(kept(deposit_id)).open_range(0, len(content)))
+
+
+def test_a_scan_that_fails_is_tried_some_times_and_then_tells_the_seller(market: object, tmp_path: Path) -> None:
+    seller = approved_company(market, "甲公司")
+    deposit_id = fair.received(seller)
+    intake.seal_deposit(deposit_id)
+    speechless = Limits(result_bytes=1)
+    for _ in range(intake.SCAN_TRIES - 1):
+        with pytest.raises(ScanCrashed):
+            intake.profile_deposit(deposit_id, speechless)
+        assert kept(deposit_id).state == "sealed"
+    intake.profile_deposit(deposit_id, speechless)
+    assert (kept(deposit_id).state, kept(deposit_id).code) == ("rejected", "scan_failed")
+    work()
+    assert stored(tmp_path) == []
+    assert [e["action"] for e in told(deposit_id)][-3:] == ["deposit.scan_failed"] * 2 + ["deposit.rejected"]
+
+
+# -- a file sent in one form ------------------------------------------------------------------------------------------
+
+
+def test_a_file_whose_size_nobody_said_is_taken_whole(market: object) -> None:
+    seller = approved_company(market, "甲公司")
+    deposit_id = deposits.deposit_whole(
+        seller.actor, file_name="v.csv", content=io.BytesIO(fair.CSV), most_bytes=len(fair.CSV) + 500
+    )
+    work()
+    assert (kept(deposit_id).state, kept(deposit_id).size_bytes) == ("profiled", len(fair.CSV))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("v.csv", b"", "empty_file"),
+        ("v.csv", b"a,b\n1,2\n3,4\n", "file_too_large"),
+        ("v.exe", b"a,b\n", "unsupported_type"),
+        ("v.csv", b"PK\x03\x04", "wrong_type"),
+    ],
+)
+def test_a_whole_file_that_is_refused_leaves_nothing(
+    market: object, tmp_path: Path, name: str, content: bytes, code: str
+) -> None:
+    seller = approved_company(market, "甲公司")
+    with pytest.raises(Invalid) as caught:
+        deposits.deposit_whole(seller.actor, file_name=name, content=io.BytesIO(content), most_bytes=10)
+    assert caught.value.code == code
+    work()
+    assert stored(tmp_path) == []
+    with read() as session:
+        assert session.query(Deposit).filter(Deposit.state != "rejected").count() == 0

@@ -333,3 +333,22 @@ def test_lists_are_paged(client: FlaskClient, tokens: Tokens, seller: Party) -> 
             break
         cursor = f"&cursor={page['next_cursor']}"
     assert found == made[::-1]
+
+
+def test_newer_rows_and_a_stale_reader(market: object, client: FlaskClient, tokens: Tokens, seller: Party) -> None:
+    made = fair.published_product(market, seller)
+    mine, version = tokens.of(seller.actor), f"{BASE}/versions/{made.version_id}"
+    read_as = client.get(version, headers=mine).json["row_version"]  # type: ignore[index]
+    stale = mine | {"If-Match": f'"{made.version_id}:{read_as - 1}"'}
+    body = {"deposit_id": fair.deposited(seller, fair.CSV + b"S9,2026-04-01,7\n"), "note": "四月"}
+    refused = client.post(f"{version}/revise", json=body, headers=stale)
+    assert (refused.status_code, refused.json["code"]) == (409, "stale_version")  # type: ignore[index]
+    fresh = mine | {"If-Match": f'"{made.version_id}:{read_as}"'}
+    revision = ok(client.post(f"{version}/revise", json=body, headers=fresh), 201)
+    assert (revision["state"], revision["revises_id"], revision["change_note"]) == (
+        "published",
+        made.version_id,
+        "四月",
+    )
+    again = client.post(f"{version}/revise", json=body, headers=mine)
+    assert (again.status_code, again.json["code"]) == (409, "not_on_sale")  # type: ignore[index]

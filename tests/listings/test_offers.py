@@ -17,7 +17,7 @@ from exchange.journal import entry, queries
 from exchange.members.vetting import restore_party, suspend_party
 from exchange.money import Money
 from exchange.oversight.restraints import lift, restrain
-from listings import gates, goods, offers, review
+from listings import gates, goods, offers, review, versions
 from listings.models import Offer
 
 SECURITY = Actor("per_x", "org_operator", frozenset({"security_administrator"}))
@@ -33,10 +33,16 @@ def on_sale(market: object, seller: Party) -> Published:
     return fair.published_product(market, seller)
 
 
-def order(offer_id: str) -> Offer:
+def order(offer_id: str, *, negotiation_open: bool = False) -> Offer:
     """What settlement asks before it takes an order."""
     with transaction(Actor.clock()) as tx:
-        return gates.orderable(tx, offer_id)[0]
+        return gates.orderable(tx, offer_id, negotiation_open=negotiation_open)[0]
+
+
+def conflict(act: Callable[[], object]) -> str:
+    with pytest.raises(Conflict) as caught:
+        act()
+    return caught.value.code
 
 
 def refusal(act: Callable[[], object]) -> tuple[str, str]:
@@ -156,11 +162,51 @@ def test_only_what_is_published_and_open_can_be_ordered(market: object, seller: 
         order("off_none")
 
 
-def test_offers_wait_for_the_notice(market: object, seller: Party) -> None:
+def test_offers_are_seen_by_reviewers_and_ordered_only_when_published(market: object, seller: Party) -> None:
     version = fair.submitted(seller)
+    offer = offers.open_offer(seller.actor, version.id, fair.TERMS)
+    with pytest.raises(Conflict) as caught:
+        order(offer.id)
+    assert caught.value.code == "not_on_sale"
+
+
+def test_what_is_over_is_not_offered(market: object, seller: Party) -> None:
+    version = fair.submitted(seller)
+    versions.withdraw(seller.actor, version.id)
     with pytest.raises(Conflict) as caught:
         offers.open_offer(seller.actor, version.id, fair.TERMS)
-    assert caught.value.code == "not_on_notice"
+    assert caught.value.code == "not_offerable"
+
+
+@pytest.mark.rule("P-01")
+def test_nothing_is_offered_before_its_origin_is_declared(market: object, seller: Party) -> None:
+    draft = versions.create_product(seller.actor, fair.DESCRIPTION)
+    assert refusal(lambda: offers.open_offer(seller.actor, draft.id, fair.TERMS)) == ("P-01", "declaration_missing")
+
+
+@pytest.mark.rule("G-01")
+def test_a_direct_offer_of_what_turns_out_government_derived_stops_it(market: object, seller: Party) -> None:
+    draft = versions.create_product(seller.actor, fair.DESCRIPTION)
+    own, government = fair.declared(seller), fair.declared(seller, fair.open_data(market))
+    versions.attach(seller.actor, draft.id, deposit_id=fair.deposited(seller), declaration_id=own)
+    direct = offers.open_offer(seller.actor, draft.id, replace(fair.TERMS, channel="direct"))
+    versions.attach(seller.actor, draft.id, declaration_id=government)
+    assert refusal(lambda: versions.submit(seller.actor, draft.id))[0] == "G-01"
+    offers.close_offer(seller.actor, direct.id)
+    assert versions.submit(seller.actor, draft.id).state == "submitted"
+
+
+def test_why_a_version_cannot_be_ordered_has_a_code(market: object, seller: Party, on_sale: Published) -> None:
+    reviewer = staff(market, "compliance_reviewer")
+    review.suspend(reviewer, on_sale.version_id, reason="核查")
+    for negotiating in (False, True):
+        assert conflict(lambda: order(on_sale.offer_id, negotiation_open=negotiating)) == "version_suspended"  # noqa: B023
+    review.restore(reviewer, on_sale.version_id, reason="核查完毕")
+    fair.published(fair.approved(market, fair.submitted(seller, product_id=on_sale.product_id)))
+    assert conflict(lambda: order(on_sale.offer_id)) == "version_superseded"
+    assert order(on_sale.offer_id, negotiation_open=True).id == on_sale.offer_id
+    offers.close_offer(seller.actor, on_sale.offer_id)
+    assert order(on_sale.offer_id, negotiation_open=True).state == "closed"
 
 
 def test_terms_have_bounds(seller: Party, on_sale: Published) -> None:

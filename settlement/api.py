@@ -7,17 +7,28 @@ from flask import Response
 from exchange.web import access
 from exchange.web.api import PageQuery, blueprint
 from exchange.web.paging import Page
-from settlement import contracts, lots, lots_disputes, lots_money, orders, queries, schemas
+from settlement import (
+    contracts,
+    filing_api,
+    lot_schemas,
+    lots,
+    lots_disputes,
+    money_api,
+    negotiation_api,
+    negotiation_schemas,
+    orders,
+    queries,
+    schemas,
+)
+from settlement import lot_api as lots_beside
 from settlement.models import Lot, Order
-from settlement.money_models import MoneyOp
 from settlement.orders import Request
 from settlement.parties import PAYING, SIGNING
 from settlement.states import OFFICER
 
 order_api = blueprint("orders", __name__, "Orders: requested, signed by both sides, ended.")
 lot_api = blueprint("lots", __name__, "Lots: paid, delivered, accepted, disputed.")
-movement_api = blueprint("money-operations", __name__, "Money that did not arrive, ordered again.")
-blps = [order_api, lot_api, movement_api]
+blps = [order_api, *negotiation_api.blps, lot_api, *lots_beside.blps, *money_api.blps, *filing_api.blps]
 
 _DEALING = access.member(*SIGNING)
 
@@ -35,7 +46,7 @@ def _lot(lot: Lot) -> dict[str, Any]:
 
 @order_api.route("", methods=["POST"])
 @_DEALING
-@order_api.arguments(schemas.RequestBody)
+@order_api.arguments(negotiation_schemas.RequestBody)
 @order_api.response(201, schemas.OrderState)
 def request_order(body: Request) -> dict[str, Any]:
     """Order what an offer offers; the password signs the contract as the buyer."""
@@ -74,7 +85,7 @@ def show_contract(order_id: str) -> Response:
 @order_api.arguments(schemas.SignBody)
 @order_api.response(201, schemas.OrderState)
 def sign_order(body: dict[str, Any], order_id: str) -> dict[str, Any]:
-    """Sign as the seller: the order opens and its lot falls due."""
+    """Sign what the other side proposed: the order opens and its lot falls due."""
     return _order(orders.sign_order(access.actor(), order_id, **body))
 
 
@@ -143,10 +154,11 @@ def cancel_lot(lot_id: str) -> dict[str, Any]:
 
 @lot_api.route("/<lot_id>/deliver", methods=["POST"])
 @_DEALING
+@lot_api.arguments(lot_schemas.DeliverBody)
 @lot_api.response(201, schemas.LotState)
-def deliver_lot(lot_id: str) -> dict[str, Any]:
-    """Deliver, as the seller."""
-    return _lot(lots.deliver_lot(access.actor(), lot_id))
+def deliver_lot(body: dict[str, Any], lot_id: str) -> dict[str, Any]:
+    """Deliver, as the seller; what is made on order, from a deposit made for it."""
+    return _lot(lots.deliver_lot(access.actor(), lot_id, **body))
 
 
 @lot_api.route("/<lot_id>/decline", methods=["POST"])
@@ -211,14 +223,3 @@ def rule_dispute(body: dict[str, Any], lot_id: str) -> dict[str, Any]:
 def object_to_ruling(body: dict[str, Any], lot_id: str) -> dict[str, Any]:
     """Object to the first ruling before money moves."""
     return _lot(lots_disputes.object_to_ruling(access.actor(), lot_id, **body))
-
-
-# -- money ------------------------------------------------------------------------------------------------------------
-
-
-@movement_api.route("/<op_id>/order-again", methods=["POST"])
-@access.staff(lots_money.OFFICER)
-@movement_api.response(201, schemas.MovementOut)
-def order_again(op_id: str) -> MoneyOp:
-    """Order a transfer or refund once more that was turned down for good."""
-    return lots_money.order_again(access.actor(), op_id)

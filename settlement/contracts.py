@@ -5,21 +5,24 @@ rights of use, delivery and acceptance, price, duties, and what happens when som
 languages; the Chinese text prevails.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from exchange import clock, documents
+from exchange import clock, documents, rules
 from exchange.citations import Text
 from exchange.db import Transaction
-from exchange.errors import InvariantBroken
+from exchange.errors import InvariantBroken, Refused
+from exchange.gates import gate
 from exchange.journal import canonical
 from exchange.members.people import org_of
+from exchange.money import Money
 from listings.models import Deposit, Version
 from provenance.lineage import source_lines
 from provenance.purposes import PURPOSES
 from settlement import deadlines
 from settlement.models import Order
 
-TYPE = "databourse/contract/v1"
+TYPE = "databourse/contract/v2"
 MEDIA_TYPE = "application/json"
 
 _CARRIED_DUTY = Text(
@@ -64,6 +67,26 @@ _CLAUSES = {
         zh="卖方拒绝交付、逾期未交付，或者买方逾期付款的，已付价款全额退还。",
         en="The whole price goes back if the seller declines or does not deliver in time, or if the payment came late.",
     ),
+    "rights": Text(
+        zh="卖方声明其依法享有对外提供本产品的权利；买方取得约定范围内的使用权，数据资源持有权和数据产品经营权不因本合同转移。",
+        en="The seller states that it may lawfully provide the product. The buyer acquires a right of use within the"
+        " agreed bounds; the rights to hold the resource and to market the product do not pass.",
+    ),
+    "security": Text(
+        zh="双方采取与数据分类分级相适应的安全措施；发生或者可能发生泄露、篡改、丢失的，立即处置，并通知对方和平台。",
+        en="Both parties protect the data as its category and grade ask for, act at once on an actual or possible leak,"
+        " alteration or loss, and tell each other and the exchange.",
+    ),
+    "confidentiality": Text(
+        zh="双方对因本合同知悉的对方未公开信息保密；依法应当向监管机构提供的除外。保密义务在合同终止后继续有效。",
+        en="Each party keeps what it learns of the other in confidence, except towards authorities entitled to it; this"
+        " outlasts the contract.",
+    ),
+    "breach": Text(
+        zh="一方违约的，应当继续履行、采取补救措施或者赔偿损失；买方超出约定目的或者范围使用的，卖方可以要求停止使用并赔偿。",
+        en="A party in breach performs, mends or compensates. If the buyer uses the data beyond the agreed purpose or"
+        " scope, the seller may demand an end to it and compensation.",
+    ),
     "termination": Text(
         zh="付款之前任何一方可以说明理由解除合同。",
         en="Before payment either party may end the contract, giving a reason.",
@@ -76,12 +99,63 @@ _CLAUSES = {
 }
 
 
-def compose(tx: Transaction, order: Order, version: Version) -> bytes:
-    """The canonical bytes of the contract of an order that is being requested for ``version``."""
+#: Terms that proposals may change, as the differences to the offer name them.
+TERMS = {
+    "price": Text(zh="价款", en="Price"),
+    "term_days": Text(zh="使用期限（日）", en="Term of use (days)"),
+    "redistribution": Text(zh="再次提供", en="Redistribution"),
+    "derivation": Text(zh="加工形成新产品", en="Derived products"),
+    "inspection_hours": Text(zh="验收期（小时）", en="Inspection window (hours)"),
+    "delivery_days": Text(zh="交付期限（付款后日数）", en="Delivery (days after payment)"),
+    "acceptance_criteria": Text(zh="验收标准", en="Acceptance criteria"),
+}
+#: What every contract rests on, and what is added for a product made with government data.
+_RULES = ("T-01", "T-09", "T-10", "T-14", "T-22")
+_GOVERNMENT_RULES = ("G-01", "G-15", "G-17")
+#: RULES T-05: the parts of the model contract, as members of the document and as clauses.
+_PARTS = frozenset({"goods", "sources", "price", "fee", "purpose", "terms", "disputes", "clauses"})
+_NEEDED_CLAUSES = frozenset({"rights", "settlement", "inspection", "security", "confidentiality", "breach", "use"})
+
+
+@gate("T-05")
+def complete(order: Order, content: bytes) -> None:
+    """A contract states its subject, rights, delivery, fees, acceptance, security, confidence, breach and disputes.
+
+    Raises:
+        Refused: A part is missing, or there is nothing to accept the goods against.
+    """
+    said = canonical.loads(content)
+    missing = sorted((_PARTS - said.keys()) | (_NEEDED_CLAUSES - said.get("clauses", {}).keys()))
+    if not missing and not said["terms"].get("acceptance_criteria"):
+        missing = ["acceptance_criteria"]
+    if missing:
+        raise Refused(
+            "T-05",
+            "The contract lacks a part: %(parts)s.",
+            remedy="State it and propose again.",
+            code="contract_incomplete",
+            subjects=(order.offer_id,),
+            parts=", ".join(missing),
+        )
+
+
+def compose(
+    tx: Transaction, order: Order, version: Version, *, offered: tuple[Money, Mapping[str, Any]], words: str
+) -> bytes:
+    """The canonical bytes of the contract of ``order`` as it now stands.
+
+    Args:
+        tx: The open transaction.
+        order: What is ordered; it need not be kept yet.
+        version: The goods.
+        offered: Price and terms of the offer: where the contract differs, it says so.
+        words: What the buyer needs the goods for, in its own words; they stand in this document only.
+    """
     purpose = PURPOSES[order.purpose]
-    clauses = dict(_CLAUSES)
+    clauses, rule_ids = dict(_CLAUSES), list(_RULES)
     if order.government_derived:
         clauses["carried_duty"] = _CARRIED_DUTY
+        rule_ids += _GOVERNMENT_RULES
     return canonical.dumps(
         {
             "type": TYPE,
@@ -94,11 +168,14 @@ def compose(tx: Transaction, order: Order, version: Version) -> bytes:
             "government_derived": order.government_derived,
             "price": order.price.facts(),
             "fee": {"basis_points": order.fee_basis_points, "paid_by": "seller", "rounding": "floor"},
-            "purpose": {"code": order.purpose, **_both(purpose)},
+            "purpose": {"code": order.purpose, **_both(purpose), "words": words},
             "terms": order.terms,
+            "proposal": {"number": order.proposals, "by": order.proposed_by},
+            "differences": _differences(order, *offered),
             "payment_days": deadlines.PAYMENT.days,
             "disputes": {"by": order.disputes, **_both(_DISPUTES[order.disputes])},
             "clauses": {name: _both(text) for name, text in clauses.items()},
+            "rules": [_rule(rule_id) for rule_id in rule_ids],
         }
     )
 
@@ -134,6 +211,23 @@ def _goods(tx: Transaction, version: Version) -> dict[str, Any]:
         "size_bytes": str(deposit.size_bytes),
         "media_type": deposit.media_type,
     }
+
+
+def _differences(order: Order, price: Money, terms: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Where the contract departs from the offer."""
+    pairs: dict[str, tuple[Any, Any]] = {name: (terms[name], order.terms[name]) for name in TERMS if name in terms}
+    pairs = {"price": (price.facts(), order.price.facts())} | pairs
+    return [
+        {"term": name, **_both(TERMS[name]), "offered": before, "agreed": now}
+        for name, (before, now) in pairs.items()
+        if before != now
+    ]
+
+
+def _rule(rule_id: str) -> dict[str, str]:
+    """A rule with its source and what force that has."""
+    rule = rules.rule(rule_id)
+    return {"id": rule_id, "zh": rules.citation(rule, "zh"), "en": rules.citation(rule, "en")}
 
 
 def _both(text: Text) -> dict[str, str]:

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from exchange import clock, ids
@@ -34,6 +34,7 @@ from exchange.storage import ObjectMissing
 from listings import goods
 from listings.commitments import CHUNK_BYTES
 from listings.goods import Goods
+from listings.models import Deposit
 from listings.streams import reader
 from provenance.lineage import SourceLine, source_lines
 from settlement import deadlines, gates, receipts
@@ -144,10 +145,19 @@ def open_delivery(actor: Actor, token: str) -> Delivery:
         Refused: By a restraint or a chargeback.
         GoodsDiffer: The goods in the store are not those that were listed.
     """
-    ticket, grant, receipt = _admit(actor.with_key(None), token)
+    return _open(actor, Ticket.token_digest == _digest(token))
+
+
+def open_by_session(actor: Actor, ticket_id: str) -> Delivery:
+    """As ``open_delivery``, for the very person the ticket was issued to, known by the session instead of the token."""
+    return _open(actor, Ticket.id == ticket_id)
+
+
+def _open(actor: Actor, key: ColumnElement[bool]) -> Delivery:
+    ticket, grant, receipt = _admit(actor.with_key(None).expecting(None), key)
     if grant.digest is None or grant.plain_root is None:
         raise InvariantBroken("a ticket for goods that are no file")
-    found = goods.open_goods(grant.version_id)
+    found = _goods_of(grant)
     if (found.digest, found.size_bytes) != (grant.digest, grant.size_bytes):
         report_problem(_EXCHANGE_ACTOR, grant.id, SERVED_DIFFERS)
         raise GoodsDiffer("the goods of %(version)s were replaced", version=grant.version_id)
@@ -158,9 +168,17 @@ def open_delivery(actor: Actor, token: str) -> Delivery:
     return Delivery(ticket.id, grant.id, found, grant.plain_root, tuple(known))
 
 
+def _goods_of(grant: Grant) -> Goods:
+    """The goods that a grant is pinned to; a grant of old names the version only."""
+    if grant.deposit_id is None:
+        return goods.open_goods(grant.version_id)
+    with read() as session:
+        return goods.goods_of(session.get_one(Deposit, grant.deposit_id))
+
+
 @verb
-def _admit(tx: Transaction, token: str) -> tuple[Ticket, Grant, Receipt]:
-    ticket = tx.first(select(Ticket).where(Ticket.token_digest == _digest(token)))
+def _admit(tx: Transaction, key: ColumnElement[bool]) -> tuple[Ticket, Grant, Receipt]:
+    ticket = tx.first(select(Ticket).where(key))
     if ticket is None or (ticket.person_id, ticket.org_id) != (tx.actor.person_id, tx.actor.org_id):
         raise _no_ticket()
     responses = tx.first(select(func.count()).select_from(ServedRange).where(ServedRange.ticket_id == ticket.id))

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from exchange.orm import Base, Bookkeeping, Journalled, Stateful
-from listings.models import Version
+from listings.models import Deposit, Version
 from settlement.delivery_states import GRANT, PAYOUT_ACCOUNT, VOUCHER
 from settlement.models import Lot, Order
 
@@ -19,7 +19,8 @@ class Grant(Base, Stateful):
     """The buyer's right to use what a lot delivered, until ``ends_at``. Each delivery of a lot makes its own grant.
 
     The file is pinned as it was committed to at its deposit: ``digest`` is the SHA-256 of the plaintext, ``plain_root``
-    the root over its chunks (`listings.commitments`). All are empty when the goods are no file.
+    the root over its chunks (`listings.commitments`); ``deposit_id`` is that deposit: the version's, or the one made on
+    order. All are empty when the goods are no file.
     """
 
     __tablename__ = "usage_grant"
@@ -36,6 +37,7 @@ class Grant(Base, Stateful):
     lot_id: Mapped[str] = mapped_column(ForeignKey(Lot.id))
     org_id: Mapped[str]
     version_id: Mapped[str] = mapped_column(ForeignKey(Version.id))
+    deposit_id: Mapped[str | None] = mapped_column(ForeignKey(Deposit.id))
     ends_at: Mapped[datetime]
     media_type: Mapped[str | None]
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)

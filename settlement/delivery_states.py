@@ -1,12 +1,8 @@
 """Life cycles of what follows an order: the grant to use the goods, the voucher, the seller's payout account."""
 
-from typing import Final
-
 from exchange.lifecycle import CLOCK, GATEWAY, Edge, Lifecycle
 from settlement.states import EXCHANGE
-
-#: The role that answers for vouchers once they are issued.
-SETTLEMENT_OFFICER: Final = "settlement_officer"
+from settlement.states import SETTLEMENT_OFFICER as SETTLEMENT_OFFICER
 
 _CLOCK = (CLOCK,)
 _GATEWAY = (GATEWAY,)

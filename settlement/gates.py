@@ -9,7 +9,7 @@ from exchange.db import Transaction
 from exchange.errors import Refused
 from exchange.gates import Step, gate
 from exchange.members import gates as member_gates
-from exchange.members.models import Membership
+from exchange.members.models import MemberKey, Membership, Signature
 from exchange.oversight.restraints import refuse_restrained
 from provenance import gates as provenance_gates
 from provenance import government, purposes
@@ -43,6 +43,22 @@ def two_parties(tx: Transaction, order: Order) -> None:
             remedy="Another person has to act for one of them.",
             code="same_person",
             subjects=(order.offer_id, order.buyer_org_id, order.seller_org_id),
+        )
+
+
+@gate("I-02")
+def two_people(tx: Transaction, order: Order) -> None:
+    """No natural person signs a contract for both of its sides, wherever that person belongs by now."""
+    signed = (order.buyer_signature_id, order.seller_signature_id)
+    signer = select(MemberKey.person_id).join(Signature, Signature.key_id == MemberKey.id)
+    other = signer.where(Signature.id.in_([one for one in signed if one is not None]))
+    if tx.actor.person_id in tx.all(other):
+        raise Refused(
+            "I-02",
+            "You signed this contract for the other side.",
+            remedy="Another person has to act for one of them.",
+            code="same_person",
+            subjects=(order.id,),
         )
 
 
@@ -151,7 +167,10 @@ def received(tx: Transaction, _order: Order, lot: Lot) -> None:
 
 
 REQUEST = Step("settlement.request", (two_parties, parties_vetted, purpose_covered, unrestrained))
-SIGN = Step("settlement.sign", (two_parties, parties_vetted, standing, purpose_covered, unrestrained))
+COUNTER = Step(
+    "settlement.counter", (two_parties, two_people, parties_vetted, standing, purpose_covered, unrestrained)
+)
+SIGN = Step("settlement.sign", (two_parties, two_people, parties_vetted, standing, purpose_covered, unrestrained))
 PAY = Step("settlement.pay", (parties_vetted, standing, unrestrained, not_charged_back, in_time))
 DELIVER = Step("settlement.deliver", (unrestrained, not_charged_back))
 ACCEPT = Step("settlement.accept", (received,))

@@ -39,7 +39,7 @@ def open_grant(tx: Transaction, order: Order, lot: Lot) -> Grant:
         version_id=order.version_id,
         ends_at=tx.now + timedelta(days=order.terms["term_days"]),
     )
-    digests = _pin_file(tx, grant)
+    digests = _pin_file(tx, grant, lot.deposit_id)
     facts, links = {"term_days": order.terms["term_days"]}, (lot.id, order.id, order.version_id)
     tx.create(grant, "grant.opened", by=EXCHANGE, facts=facts, links=links, digests=digests)
     tx.due("grant.expire", grant.id, grant.ends_at)
@@ -89,14 +89,20 @@ def _revoke(tx: Transaction, grant: Grant, reason: str) -> None:
     tx.undue("grant.expire", grant.id)
 
 
-def _pin_file(tx: Transaction, grant: Grant) -> dict[str, bytes]:
-    """Pin the version's file on the grant; its digests, none when the version has no file."""
-    of_version = select(Deposit).join(Version, Version.deposit_id == Deposit.id).where(Version.id == grant.version_id)
-    deposit = tx.first(of_version)
+def _pin_file(tx: Transaction, grant: Grant, deposit_id: str | None) -> dict[str, bytes]:
+    """Pin the file on the grant, the version's unless another was made for the lot; its digests, none without one."""
+    deposit = _deposit(tx, grant.version_id, deposit_id)
     if deposit is None:
         return {}
     if deposit.digest is None or deposit.plain_root is None or deposit.file_key is None:
         raise InvariantBroken("the goods of %(version)s are gone", version=grant.version_id)
+    grant.deposit_id = deposit.id
     grant.media_type, grant.size_bytes = deposit.media_type, deposit.size_bytes
     grant.digest, grant.plain_root = deposit.digest, deposit.plain_root
     return {"content": deposit.digest, "plain_root": deposit.plain_root}
+
+
+def _deposit(tx: Transaction, version_id: str, deposit_id: str | None) -> Deposit | None:
+    if deposit_id is not None:
+        return tx.get(Deposit, deposit_id)
+    return tx.first(select(Deposit).join(Version, Version.deposit_id == Deposit.id).where(Version.id == version_id))

@@ -5,13 +5,13 @@ from flask import Blueprint, Response, current_app, request
 from exchange.web import access
 from settlement import inbox
 from settlement.gateways.errors import BadSignature
-from settlement.gateways.stripe_gateway import StripeGateway
+from settlement.gateways.stripe_gateway import EXTENSION, StripeGateway
 
 #: Exempt from CSRF protection: nobody's cookie is looked at here.
 hooks = Blueprint("hooks", __name__, url_prefix="/hooks")
 
 #: ``app.extensions`` holds the gateway under this name.
-GATEWAY_EXTENSION = "settlement.stripe"
+GATEWAY_EXTENSION = EXTENSION
 #: Events are a few kilobytes; what is longer is none.
 MAX_BYTES = 256 * 1024
 

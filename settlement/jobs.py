@@ -14,7 +14,21 @@ from exchange import clock
 from exchange.errors import Unavailable
 from exchange.handlers import Handler
 from exchange.jobs import Carrier, DueHandler, Round
-from settlement import grants, inbox, lots, lots_disputes, lots_money, money, orders, payout_accounts
+from settlement import (
+    deadlines,
+    extensions,
+    grants,
+    inbox,
+    lots,
+    lots_disputes,
+    lots_money,
+    money,
+    negotiation,
+    orders,
+    payment_orders,
+    payout_accounts,
+    refunds,
+)
 from settlement.gateways.stripe_gateway import StripeGateway
 from settlement.reconciliation import reconcile
 
@@ -22,16 +36,21 @@ log = logging.getLogger(__name__)
 
 DUE: Mapping[str, DueHandler] = {
     "order.signing": orders.lapse_signing,
+    "order.reminder": negotiation.remind_signing,
     "lot.payment": lots.lapse_payment,
     "lot.availability": lots.make_available,
     "lot.delivery": lots.lapse_delivery,
     "lot.inspection": lots.lapse_inspection,
     "lot.ruling": lots_disputes.carry_out_ruling,
+    deadlines.HALF: extensions.remind,
+    deadlines.LAST: extensions.remind,
+    "lot.held": payment_orders.flag_long_hold,
     "grant.expire": grants.expire_grant,
 }
 HANDLERS: Mapping[str, Handler] = {}
 
 money.OUTCOMES.update(dict.fromkeys(lots_money.HEARD, lots_money.heard))
+money.OUTCOMES.update(dict.fromkeys(refunds.HEARD, refunds.heard))
 
 
 def outbox(gateway: StripeGateway) -> Mapping[str, Carrier]:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from exchange.db import Transaction, verb
 from exchange.errors import Conflict, WrongState
 from exchange.lifecycle import CLOCK
-from settlement import deadlines, fulfilment, gates, money, parties, statements
+from settlement import deadlines, dispute_files, fulfilment, gates, money, on_order, parties, statements
 from settlement.models import Lot
 from settlement.money_models import OPEN_STATES, PAYMENT, MoneyOp
 from settlement.states import BUYER, EXCHANGE, SELLER
@@ -83,15 +83,26 @@ def lapse_payment(tx: Transaction, lot_id: str) -> Lot:
 
 
 @verb
-def deliver_lot(tx: Transaction, lot_id: str) -> Lot:
+def deliver_lot(tx: Transaction, lot_id: str, *, deposit_id: str | None = None) -> Lot:
     """Deliver a paid lot, as the seller: what is made on order, or once more what was rejected.
 
+    Args:
+        tx: The open transaction.
+        lot_id: The lot.
+        deposit_id: Of a lot made ``on_order``: the seller's deposit that was made for it, new after a rejection.
+
     Raises:
-        NotFound: There is no such lot, or it is another party's.
+        NotFound: There is no such lot or deposit, or it is another party's.
         WrongState: It is not paid, or was delivered.
-        Refused: A restraint or a chargeback stands in the way (K-05).
+        Conflict: The deposit cannot be delivered (``deposit_not_ready``, ``goods_of_another_product``,
+            ``goods_rejected``), or the goods of this lot are those on deposit (``goods_on_deposit``).
+        Invalid: A lot made on order is delivered without a deposit (``goods_missing``).
+        Refused: The time to deliver is over (T-01), or a restraint or a chargeback stands in the way (K-05).
     """
     order, lot = parties.own_lot(tx, lot_id, SELLER, *parties.SIGNING)
+    lot.__lifecycle__.edge(lot.state, "deliver")
+    gates.in_time(tx, order, lot)
+    lot.deposit_id = on_order.goods_for(tx, order, lot, deposit_id)
     fulfilment.hand_over(tx, order, lot, by=SELLER)
     return lot
 
@@ -181,6 +192,7 @@ def lapse_inspection(tx: Transaction, lot_id: str) -> Lot:
     differs = gates.hindrance(tx, gates.DEEMED, order, lot)
     if differs is not None:
         deadlines.advance(tx, lot, "contest", by=CLOCK, facts={"rule": differs.rule_id, "code": differs.code})
+        dispute_files.begin(tx, lot, opened_by=CLOCK, reason=None)
         return lot
     lot.accepted_at = tx.now
     deadlines.advance(tx, lot, "lapse", by=CLOCK, facts={"amount": lot.amount.facts()})
@@ -207,7 +219,8 @@ def reject_lot(tx: Transaction, lot_id: str, *, reason: str) -> Lot:
     digests = statements.keep(tx, lot.id, by=BUYER, step="reject", words=reason)
     lot.closing_reason = statements.cleaned(reason)
     lot.redeliveries_left -= 1
-    deadlines.advance(tx, lot, "reject", by=BUYER, until=tx.now + deadlines.DELIVERY, digests=digests)
+    until = tx.now + deadlines.delivery_time(order)
+    deadlines.advance(tx, lot, "reject", by=BUYER, until=until, digests=digests)
     return lot
 
 

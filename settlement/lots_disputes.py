@@ -6,17 +6,31 @@ exchange's last word. The exchange's ruling divides the money it holds, and is n
 
 from exchange import calendar
 from exchange.db import Transaction, verb
-from exchange.errors import Conflict, Invalid
-from exchange.gates import Step
+from exchange.errors import Conflict, Invalid, Refused
+from exchange.gates import Step, gate
 from exchange.lifecycle import CLOCK
 from exchange.members.gates import not_own_case
-from settlement import deadlines, fulfilment, gates, parties, statements
-from settlement.models import WHOLE_PERCENT, Lot
+from settlement import deadlines, dispute_files, fulfilment, gates, parties, statements
+from settlement.models import WHOLE_PERCENT, Lot, Order
 from settlement.states import BUYER, OFFICER
 
 DIGEST_BYTES = 32
 #: Nobody objects to the second ruling.
 LAST_RULING = 2
+
+
+@gate("K-03")
+def officer_agreed(order: Order, lot: Lot) -> None:
+    """Deciding disputes here is voluntary: an officer rules only where both parties agreed to that in the contract."""
+    if order.disputes != "officer":
+        raise Refused(
+            "K-03",
+            "The contract leaves disputes to the parties and the courts.",
+            remedy="The parties settle, or bring the decision of a court.",
+            code="no_officer_agreed",
+            subjects=(lot.id, order.id),
+        )
+
 
 #: The officer belongs to neither party.
 RULE = Step("settlement.rule", (not_own_case,))
@@ -48,6 +62,7 @@ def dispute_lot(tx: Transaction, lot_id: str, *, reason: str, evidence_digest: b
         digests["evidence"] = evidence_digest
     lot.dispute_reason, lot.dispute_evidence = statements.cleaned(reason), evidence_digest
     deadlines.advance(tx, lot, "dispute", by=BUYER, digests=digests)
+    dispute_files.begin(tx, lot, opened_by=BUYER, reason=lot.dispute_reason)
     return lot
 
 
@@ -83,19 +98,19 @@ def rule_dispute(tx: Transaction, lot_id: str, *, seller_share_percent: int, rea
         Forbidden: The actor is no dispute officer.
         NotFound: There is no such lot.
         WrongState: It is not disputed.
-        Conflict: The contract leaves disputes to the parties and the courts (``no_officer_agreed``).
         Invalid: The share is not between 0 and 100, or no reason is given.
-        Refused: The officer belongs to a party, or ruled before (I-08); or the money of a second ruling cannot be
-            released yet (K-05).
+        Refused: The contract leaves disputes to the parties and the courts, or the seller may still answer (K-03);
+            the officer belongs to a party, or ruled before (I-08); or the money of a second ruling cannot be released
+            yet (K-05).
     """
     tx.actor.need(OFFICER)
     order, lot = parties.locked_lot(tx, lot_id)
     lot.__lifecycle__.edge(lot.state, "rule")
-    if order.disputes != "officer":
-        raise Conflict("The contract leaves disputes to the parties and the courts.", code="no_officer_agreed")
+    officer_agreed(order, lot)
     for org_id in (order.buyer_org_id, order.seller_org_id):
         RULE.ask(tx, org_id)
     gates.another_officer(tx, order, lot)
+    dispute_files.heard(tx, lot)
     _check(seller_share_percent)
     digests = statements.keep(tx, lot.id, by=OFFICER, step="rule", words=reason)
     lot.closing_reason = statements.cleaned(reason)
@@ -130,6 +145,7 @@ def object_to_ruling(tx: Transaction, lot_id: str, *, reason: str) -> Lot:
     digests = statements.keep(tx, lot.id, by=side, step="object", words=reason)
     lot.closing_reason = statements.cleaned(reason)
     deadlines.advance(tx, lot, "object", by=side, digests=digests)
+    dispute_files.reopen(tx, lot)
     return lot
 
 

@@ -7,7 +7,7 @@ import dataclasses
 
 from sqlalchemy import func, select
 
-from exchange.db import Transaction, verb
+from exchange.db import Transaction
 from exchange.errors import Conflict, NotFound, Refused
 from exchange.lifecycle import GATEWAY
 from exchange.money import Money
@@ -15,12 +15,10 @@ from settlement import deadlines, fulfilment, grants, ledger, money, parties
 from settlement.ledger_models import LedgerTransfer
 from settlement.models import Lot, Order
 from settlement.money_models import CHARGEBACK, CONFIRMED, FAILED, PAYMENT, REFUND, SENT, TRANSFER, MoneyOp
-from settlement.states import EXCHANGE
+from settlement.states import EXCHANGE, SETTLEMENT_OFFICER
 
 #: The kinds of operation whose outcomes are heard here (``settlement.jobs`` registers ``heard`` for them).
 HEARD = (PAYMENT, TRANSFER, REFUND, CHARGEBACK)
-#: Who orders money again that did not arrive.
-OFFICER = "settlement_officer"
 
 
 def heard(tx: Transaction, op: MoneyOp) -> None:
@@ -37,27 +35,33 @@ def heard(tx: Transaction, op: MoneyOp) -> None:
         _moved(tx, order, lot, op)
 
 
-@verb
-def order_again(tx: Transaction, op_id: str) -> MoneyOp:
-    """Order a transfer or refund once more that the gateway or a bank turned down for good.
+def repeatable(tx: Transaction, lot: Lot, op: MoneyOp) -> None:
+    """Whether a movement of the lot's money may be ordered once more.
 
     Raises:
-        Forbidden: The actor is no settlement officer.
-        NotFound: There is no such operation.
+        NotFound: It is no transfer and no refund.
         Conflict: It did not fail, or was ordered again already (``not_failed``).
     """
-    tx.actor.need(OFFICER)
-    order, lot = parties.locked_lot(tx, tx.get(MoneyOp, op_id).lot_id)
-    op = tx.lock(MoneyOp, op_id)
     newest = select(MoneyOp.id).where(MoneyOp.lot_id == lot.id, MoneyOp.kind == op.kind).order_by(MoneyOp.id.desc())
     if op.kind not in {TRANSFER, REFUND}:
         raise NotFound("There is no such %(kind)s.", kind=MoneyOp.__tablename__)
     if op.state != FAILED or tx.first(newest) != op.id:
         raise Conflict("This did not fail, or was ordered again already.", code="not_failed")
+
+
+def plan_again(tx: Transaction, order: Order, lot: Lot, op: MoneyOp) -> MoneyOp:
+    """Order a transfer or refund once more that the gateway or a bank turned down for good.
+
+    Raises:
+        NotFound: As ``repeatable``.
+        Conflict: As ``repeatable``.
+    """
+    repeatable(tx, lot, op)
     base = tx.get(MoneyOp, op.rests_on) if op.rests_on else None
     again = money.plan(tx, kind=op.kind, lot=lot, amount=op.amount, org_id=op.org_id, rests_on=base)
     facts = {"amount": op.amount.facts(), "kind": op.kind}
-    tx.record(lot.id, "lot.money_ordered_again", by=OFFICER, facts=facts, links=[order.id, op.id, again.id])
+    tx.record(lot.id, "lot.money_ordered_again", by=SETTLEMENT_OFFICER, facts=facts, links=[order.id, op.id, again.id])
+    tx.session.flush()
     return again
 
 
@@ -69,8 +73,9 @@ def _paid(tx: Transaction, order: Order, lot: Lot, op: MoneyOp) -> None:
     ledger.post(tx, [ledger.fund(lot.id, op.gateway, op.amount, op_id=op.id)])
     facts = {"amount": op.amount.facts()}
     if lot.state == "due":
-        until = tx.now + deadlines.DELIVERY
+        until = tx.now + deadlines.delivery_time(order)
         deadlines.advance(tx, lot, "pay", by=GATEWAY, until=until, facts=facts, links=[op.id])
+        tx.due("lot.held", lot.id, tx.now + deadlines.HOLDING)
         if lot.delivery == "deposit":
             _make_available(tx, order, lot)
     elif lot.state == "cancelled":

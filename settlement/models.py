@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from exchange.money import MAX_MINOR, Money
 from exchange.orm import Base, Journalled, Stateful
-from listings.models import Offer, Product, Version
-from settlement.states import LOT, ORDER
+from listings.models import Deposit, Offer, Product, Version
+from settlement.states import BUYER, LOT, ORDER
 
 #: One hundred per cent, in hundredths of a per cent (basis points).
 WHOLE_BASIS_POINTS = 10_000
@@ -19,15 +19,19 @@ WHOLE_PERCENT = 100
 class Order(Base, Stateful):
     """What a buyer orders of an offer, with everything pinned that could change later.
 
-    ``terms`` are the offer's: ``term_days``, ``territory``, ``redistribution``, ``derivation``, ``inspection_hours``,
-    ``delivery``, ``acceptance_criteria``. ``contract_digest`` names the document both parties sign.
+    ``terms`` are the offer's as far as the parties did not agree otherwise: ``term_days``, ``territory``,
+    ``redistribution``, ``derivation``, ``inspection_hours``, ``delivery``, ``delivery_days``, ``acceptance_criteria``.
+    ``contract_digest`` names the document both parties sign; until they did it is that of the last proposal, which the
+    other side's signature is missing from.
 
     Args:
         purpose: The code of `provenance.purposes` that the buyer bought for.
         fee_basis_points: The exchange's fee, in hundredths of a per cent of what the seller gets; floored.
         government_derived: The classification on the day of the request (Art. 28(2)).
         disputes: ``officer`` when both agree that the dispute officer rules, ``none`` otherwise.
-        deadline_at: Until when the seller may sign.
+        proposals: How many proposals there were; the first is the buyer's request.
+        proposed_by: Who made the last one, ``buyer`` or ``seller``: the other side may sign it.
+        deadline_at: Until when the last proposal may be signed.
         closing_reason: Why it was declined or terminated, in the party's words.
     """
 
@@ -40,11 +44,16 @@ class Order(Base, Stateful):
         CheckConstraint("octet_length(contract_digest) = 32", name="contract_digest"),
         CheckConstraint("disputes IN ('officer', 'none')", name="disputes"),
         CheckConstraint(
-            "state IN ('requested', 'cancelled') OR seller_signature_id IS NOT NULL",
+            "state IN ('requested', 'cancelled') OR num_nulls(buyer_signature_id, seller_signature_id) = 0",
             name="signed",
         ),
+        CheckConstraint("num_nonnulls(buyer_signature_id, seller_signature_id) > 0", name="proposed"),
+        CheckConstraint("proposals > 0", name="proposals"),
+        CheckConstraint("proposed_by IN ('buyer', 'seller')", name="proposed_by"),
         Index(None, "buyer_org_id", "id"),
         Index(None, "seller_org_id", "id"),
+        Index(None, "buyer_org_id", "state", "id"),
+        Index(None, "seller_org_id", "state", "id"),
         Index(None, "version_id", "id"),
     )
 
@@ -62,8 +71,10 @@ class Order(Base, Stateful):
     government_derived: Mapped[bool]
     disputes: Mapped[str]
     contract_digest: Mapped[bytes]
-    buyer_signature_id: Mapped[str]
+    buyer_signature_id: Mapped[str | None]
     seller_signature_id: Mapped[str | None]
+    proposals: Mapped[int] = mapped_column(default=1, server_default="1")
+    proposed_by: Mapped[str] = mapped_column(default=BUYER, server_default=BUYER)
     deadline_at: Mapped[datetime]
     closing_reason: Mapped[str | None]
 
@@ -92,6 +103,10 @@ class Lot(Base, Stateful):
         ruled_by: The officer who ruled last; another one rules after an objection.
         rulings: How often it was ruled. The second ruling is the exchange's last.
         chargeback_hold: The buyer's bank claims the money back: nothing is released or delivered meanwhile.
+        deposit_id: Of ``on_order``: the file that the seller uploaded for this lot, last time.
+        extended_until: The deadline of the present state that both sides agreed on; nothing shortens it.
+        reminded_at: When the buyer was last reminded that the inspection window ends.
+        held_too_long_at: Since when an officer should look why its money is still held.
     """
 
     __tablename__ = "lot"
@@ -106,6 +121,7 @@ class Lot(Base, Stateful):
         CheckConstraint("(proposed_share_percent IS NULL) = (proposed_by IS NULL)", name="proposal"),
         CheckConstraint("state <> 'ruled' OR seller_share_percent IS NOT NULL", name="ruled"),
         Index(None, "state", "id"),
+        Index(None, "held_too_long_at", "id", postgresql_where=text("held_too_long_at IS NOT NULL")),
     )
 
     order_id: Mapped[str] = mapped_column(ForeignKey(Order.id))
@@ -116,6 +132,7 @@ class Lot(Base, Stateful):
     deadline_at: Mapped[datetime | None]
     clock_stopped_at: Mapped[datetime | None]
     redeliveries_left: Mapped[int]
+    deposit_id: Mapped[str | None] = mapped_column(ForeignKey(Deposit.id))
     available_at: Mapped[datetime | None]
     accepted_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
@@ -128,6 +145,9 @@ class Lot(Base, Stateful):
     ruled_by: Mapped[str | None]
     rulings: Mapped[int]
     chargeback_hold: Mapped[bool]
+    extended_until: Mapped[datetime | None]
+    reminded_at: Mapped[datetime | None]
+    held_too_long_at: Mapped[datetime | None]
 
     @property
     def amount(self) -> Money:

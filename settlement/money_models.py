@@ -60,6 +60,8 @@ class MoneyOp(Base, Bookkeeping):
         UniqueConstraint("gateway", "charge_id"),
         UniqueConstraint("gateway", "page_id"),
         Index(None, "lot_id", "id"),
+        Index(None, "org_id", "id"),
+        Index("ix_money_op_failed", "id", postgresql_where="state = 'failed'"),
         Index(None, "retry_at", "id", postgresql_where=_one_of("state", *OPEN_STATES)),
     )
 

@@ -1,4 +1,4 @@
-"""Orders: requested by a buyer, signed by the seller, ended by either side; the contract is what both sign."""
+"""Orders: requested by a buyer, signed by both, ended by either side; the contract is what both sign."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -6,21 +6,23 @@ from typing import Final
 from sqlalchemy import select
 
 from exchange import ids
-from exchange.db import Transaction, verb
+from exchange.actors import Actor
+from exchange.db import Transaction, transaction, verb
 from exchange.errors import Conflict, Forbidden, Invalid, WrongState
 from exchange.lifecycle import CLOCK
 from exchange.members import signatures
 from listings import gates as listing_gates
 from listings.models import Offer, Version
 from provenance import routing
-from settlement import contracts, deadlines, gates, grants, parties, statements
+from settlement import contracts, deadlines, gates, grants, negotiation, parties, proposals, statements
 from settlement.models import Lot, Order
+from settlement.proposals import DISPUTES, Changes
 from settlement.states import BUYER, EXCHANGE, LOT_ENDED, SELLER
 
 #: The exchange's fee as published with its trading rules: 3 % of what the seller gets.
 FEE_BASIS_POINTS: Final = 300
-#: Who decides when the parties cannot agree, as the buyer proposes and the seller signs.
-DISPUTES = ("officer", "none")
+#: What a buyer says it needs the goods for has at most so many characters.
+MAX_WORDS: Final = 1000
 #: How often a delivery may be rejected and made again.
 REDELIVERIES: Final = 1
 
@@ -34,12 +36,16 @@ class Request:
         purpose: A code of `provenance.purposes`, inside those on offer.
         disputes: ``officer``: the dispute officer may rule; ``none``: only the parties and the courts decide.
         password: Opens the buyer's signing key; the request is the buyer's signature of the contract.
+        words: What the goods are needed for, in the buyer's own words; they stand in the contract only.
+        changes: What the buyer would have otherwise than offered; the seller signs it or answers.
     """
 
     offer_id: str
     purpose: str
     disputes: str
     password: str = field(repr=False)
+    words: str = ""
+    changes: Changes = field(default_factory=Changes)
 
 
 @verb
@@ -48,22 +54,16 @@ def request_order(tx: Transaction, request: Request) -> Order:
 
     Raises:
         NotFound: There is no such offer.
-        Conflict: The offer cannot be ordered here and now (``offer_closed``, ``not_on_sale``, ``not_traded_here``).
-        Invalid: The purpose or the way to decide disputes is not known.
-        Refused: Buyer and seller are the same (I-02), one of them is not vetted (I-01, I-02), the purpose is not
-            covered (G-17), the goods have lost their standing, or something is restrained (K-05).
+        Conflict: The offer cannot be ordered here and now (``offer_closed``, ``version_suspended``,
+            ``version_superseded``, ``not_on_sale``, ``not_traded_here``).
+        Invalid: The purpose or the way to decide disputes is not known, or a term is out of range.
+        Refused: Buyer and seller are the same (I-02), one of them is not vetted (I-01, I-02), the purpose or a change
+            is not covered (G-17), the goods have lost their standing, the signer lacks authority (I-07), or something
+            is restrained (K-05).
         Forbidden: The actor may not sign for the buyer, or the password is not right.
     """
-    tx.actor.need(*parties.SIGNING)
-    if request.disputes not in DISPUTES:
-        raise Invalid("Disputes are decided by an officer, or not here.", code="invalid_disputes")
-    offer, version, _ = listing_gates.orderable(tx, request.offer_id)
-    gates.purpose_offered(offer.id, offer.purposes, request.purpose)
-    order = _pin(tx, offer, version, request)
-    gates.REQUEST.ask(tx, order)
-    content = contracts.compose(tx, order, version)
-    order.contract_digest = contracts.keep(tx, order, content)
-    order.buyer_signature_id = signatures.sign(tx, order.id, request.password, content).id
+    order, offer, version = _asked(tx, request)
+    made = proposals.sign(tx, order, version, offer, request.password, words=request.words.strip())
     facts = {
         "price": order.price.facts(),
         "fee_basis_points": order.fee_basis_points,
@@ -75,33 +75,70 @@ def request_order(tx: Transaction, request: Request) -> Order:
     links = [offer.id, version.id, offer.product_id, order.buyer_org_id, order.seller_org_id]
     tx.create(order, "order.requested", by=BUYER, facts=facts, links=links, digests={"contract": order.contract_digest})
     tx.session.flush()
+    tx.add(made)
     parties.keep_checks(tx, order, "request", order.id)
-    tx.due("order.signing", order.id, order.deadline_at)
+    proposals.await_answer(tx, order)
     return order
+
+
+def preview(actor: Actor, request: Request) -> bytes:
+    """The contract that ``request`` would have the buyer sign, asked of the same gates; nothing is kept.
+
+    Raises:
+        ExchangeError: As `request_order` would, but for the signature.
+    """
+    with transaction(actor, "preview_order") as tx:
+        order, offer, version = _asked(tx, request)
+        terms = (offer.price, proposals.offered(offer))
+        content = contracts.compose(tx, order, version, offered=terms, words=request.words.strip())
+        contracts.complete(order, content)
+        return content
+
+
+def _asked(tx: Transaction, request: Request) -> tuple[Order, Offer, Version]:
+    """The order that a request describes, not kept yet, if it can be placed at this moment."""
+    tx.actor.need(*parties.SIGNING)
+    if request.disputes not in DISPUTES:
+        raise Invalid("Disputes are decided by an officer, or not here.", code="invalid_disputes")
+    if len(request.words.strip()) > MAX_WORDS:
+        raise Invalid("The purpose has at most %(most)s characters.", code="purpose_too_long", most=MAX_WORDS)
+    offer, version, _ = listing_gates.orderable(tx, request.offer_id)
+    gates.purpose_offered(offer.id, offer.purposes, request.purpose)
+    order = _pin(tx, offer, version, request)
+    proposals.change(order, offer, request.changes)
+    gates.REQUEST.ask(tx, order)
+    return order, offer, version
 
 
 @verb
 def sign_order(tx: Transaction, order_id: str, *, password: str) -> Order:
-    """Sign the contract as its seller: the order is agreed and opens with its lot, which the buyer now has to pay.
+    """Sign what the other side proposed: the order is agreed and opens with its lot, which the buyer now has to pay.
 
     Raises:
         NotFound: There is no such order, or it is another party's.
         WrongState: It does not wait for a signature.
-        Conflict: The time to sign is over (``signing_over``).
-        Refused: A party is not vetted (I-01, I-02), the goods have lost their standing, or something is restrained.
-        Forbidden: The actor may not sign for the seller, or the password is not right.
+        Conflict: It waits for the other side (``not_your_turn``), the time to sign is over (``signing_over``), or the
+            version cannot be sold any more (``version_suspended``, ``not_on_sale``).
+        Refused: A party is not vetted (I-01, I-02), one person would sign for both (I-02), the goods have lost their
+            standing, the signer lacks authority (I-07), or something is restrained.
+        Forbidden: The actor may not sign for its side, or the password is not right.
     """
-    order = _own(tx, order_id, SELLER)
+    order, side = parties.locked_order(tx, order_id, *parties.SIGNING)
     order.__lifecycle__.edge(order.state, "sign")
-    if order.deadline_at <= tx.now:
-        raise Conflict("The time to sign this order is over.", code="signing_over")
+    negotiation.refuse_untimely(tx, order, side)
     gates.SIGN.ask(tx, order)
-    signature = signatures.sign(tx, order.id, password, contracts.content_of(tx, order))
-    order.seller_signature_id = signature.id
+    listing_gates.orderable(tx, order.offer_id, negotiation_open=True)
+    content = contracts.content_of(tx, order)
+    signature = signatures.sign(tx, order.id, password, content, scope="contract", amount=order.price)
+    if side == BUYER:
+        order.buyer_signature_id = signature.id
+    else:
+        order.seller_signature_id = signature.id
+    facts = {"signature": signature.id, "proposal": order.proposals}
     digests = {"contract": order.contract_digest}
-    tx.advance(order, "sign", by=SELLER, facts={"signature": signature.id}, links=_about(order), digests=digests)
+    tx.advance(order, "sign", by=side, facts=facts, links=_about(order), digests=digests)
     parties.keep_checks(tx, order, "sign", order.id)
-    tx.undue("order.signing", order.id)
+    proposals.no_more_answers(tx, order)
     lot = _open_lot(tx, order)
     tx.advance(order, "open", by=EXCHANGE, links=[lot.id])
     return order
@@ -121,13 +158,13 @@ def decline_order(tx: Transaction, order_id: str, *, reason: str) -> Order:
     digests = statements.keep(tx, order.id, by=SELLER, step="decline", words=reason)
     order.closing_reason = statements.cleaned(reason)
     tx.advance(order, "decline", by=SELLER, links=_about(order), digests=digests)
-    tx.undue("order.signing", order.id)
+    proposals.no_more_answers(tx, order)
     return order
 
 
 @verb
 def withdraw_order(tx: Transaction, order_id: str) -> Order:
-    """Take a request back, as the buyer, before the seller signs.
+    """End the negotiation, as the buyer, before both have signed.
 
     Raises:
         NotFound: There is no such order, or it is another party's.
@@ -135,13 +172,13 @@ def withdraw_order(tx: Transaction, order_id: str) -> Order:
     """
     order = _own(tx, order_id, BUYER)
     tx.advance(order, "withdraw", by=BUYER, links=_about(order))
-    tx.undue("order.signing", order.id)
+    proposals.no_more_answers(tx, order)
     return order
 
 
 @verb
 def lapse_signing(tx: Transaction, order_id: str) -> Order:
-    """End a request that the seller did not sign in time (called by the clock).
+    """End a negotiation in which nobody answered in time (called by the clock).
 
     Raises:
         WrongState: It does not wait for a signature, or there is time left.
@@ -151,6 +188,7 @@ def lapse_signing(tx: Transaction, order_id: str) -> Order:
     if tx.now < order.deadline_at:
         raise WrongState("The time to sign is not over.", code="not_over")
     tx.advance(order, "lapse", by=CLOCK, links=_about(order))
+    proposals.no_more_answers(tx, order)
     return order
 
 
@@ -205,17 +243,11 @@ def _pin(tx: Transaction, offer: Offer, version: Version, request: Request) -> O
         currency=offer.currency,
         fee_basis_points=FEE_BASIS_POINTS,
         purpose=request.purpose,
-        terms={
-            "term_days": offer.term_days,
-            "territory": offer.territory,
-            "redistribution": offer.redistribution,
-            "derivation": offer.derivation,
-            "inspection_hours": offer.inspection_hours,
-            "delivery": offer.delivery,
-            "acceptance_criteria": offer.acceptance_criteria,
-        },
+        terms=proposals.offered(offer),
         government_derived=routing.classify(tx, declaration_id).government_derived,
         disputes=request.disputes,
+        proposals=1,
+        proposed_by=BUYER,
         deadline_at=tx.now + deadlines.SIGNING,
     )
 

@@ -6,6 +6,7 @@ from exchange import ids
 from exchange.db import Transaction
 from exchange.errors import Forbidden, InvariantBroken, NotFound
 from exchange.members.models import IdentityCase
+from exchange.members.states import IDENTITY_STANDING
 from settlement.models import Lot, Order, PartyCheck
 from settlement.states import BUYER, SELLER
 
@@ -80,7 +81,7 @@ def keep_checks(tx: Transaction, order: Order, step: str, subject: str) -> None:
         InvariantBroken: A party has no approved case although the gate let it pass.
     """
     org_ids = (order.buyer_org_id, order.seller_org_id)
-    approved = select(IdentityCase).where(IdentityCase.org_id.in_(org_ids), IdentityCase.state == "approved")
+    approved = select(IdentityCase).where(IdentityCase.org_id.in_(org_ids), IdentityCase.state.in_(IDENTITY_STANDING))
     cases = tx.all(approved.order_by(IdentityCase.org_id))
     if len(cases) != len(org_ids):
         raise InvariantBroken("a party passed its gate without an approved case")

@@ -23,8 +23,19 @@ from settlement.states import BUYER, LOT, OFFICER, ORDER, SELLER
 #: Staff who may read every order: they decide disputes, answer for money, or audit.
 READERS = frozenset({OFFICER, "settlement_officer", "auditor"})
 
-_STATE = ("id", "state", "offer_id", "product_id", "version_id", "purpose", "government_derived", "deadline_at")
-_WHOLE = (*_STATE, "fee_basis_points", "terms", "disputes", "closing_reason", "created_at", "changed_at")
+_STATE = (
+    "id",
+    "state",
+    "offer_id",
+    "product_id",
+    "version_id",
+    "purpose",
+    "government_derived",
+    "proposed_by",
+    "deadline_at",
+)
+_OWN = ("proposals", "fee_basis_points", "terms", "disputes", "closing_reason", "created_at", "changed_at")
+_WHOLE = (*_STATE, "row_version", *_OWN)
 
 _CARD = (
     Order.id,
@@ -38,6 +49,7 @@ _CARD = (
     Order.currency,
     Order.purpose,
     Order.government_derived,
+    Order.proposed_by,
     Order.deadline_at,
     Order.created_at,
     Version.title_zh,
@@ -80,7 +92,7 @@ def order(actor: Actor, order_id: str) -> dict[str, Any]:
             "price": found.price,
             "contract_sha256": found.contract_digest.hex(),
             "lots": [lot_shape(actor, found, lot) for lot in lots],
-            "actions": ORDER.actions(found.state, acting(actor, found)),
+            "actions": order_actions(found.state, found.proposed_by, acting(actor, found)),
         }
 
 
@@ -132,11 +144,19 @@ def acting(actor: Actor, order: Order) -> frozenset[str]:
         return actor.roles
 
 
+def order_actions(state: str, proposed_by: str, roles: frozenset[str]) -> list[str]:
+    """What somebody acting in ``roles`` may do with an order. Whose proposal stands waits for the other side."""
+    actions = ORDER.actions(state, roles)
+    if proposed_by in roles:
+        return [action for action in actions if action not in {"sign", "counter"}]
+    return actions
+
+
 def order_shape(actor: Actor, order: Order) -> dict[str, Any]:
     """An order after a step, with what the actor may do next."""
     shown = {name: getattr(order, name) for name in _STATE}
     contract_sha256 = order.contract_digest.hex()
-    actions = ORDER.actions(order.state, acting(actor, order))
+    actions = order_actions(order.state, order.proposed_by, acting(actor, order))
     return shown | {"price": order.price, "contract_sha256": contract_sha256, "actions": actions}
 
 
@@ -196,7 +216,7 @@ def _card(org_id: str | None, row: Any) -> dict[str, Any]:
         "title": {"zh": row.title_zh, "en": row.title_en},
         "price": Money(row.amount_minor, row.currency),
         "side": side,
-        "actions": ORDER.actions(row.state, frozenset({side})),
+        "actions": order_actions(row.state, row.proposed_by, frozenset({side})),
     }
 
 

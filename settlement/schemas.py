@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from exchange.web.api import Body, PageQuery, page_of
 from listings.schemas import Bilingual, PriceOut
-from provenance.purposes import PURPOSES
 from settlement.models import WHOLE_PERCENT
-from settlement.orders import DISPUTES, Request
 from settlement.statements import MAX_CHARACTERS
 from settlement.states import BUYER, SELLER
 
@@ -29,20 +27,6 @@ def _share() -> fields.Integer:
 
 
 # -- orders -----------------------------------------------------------------------------------------------------------
-
-
-class RequestBody(Body):
-    """``POST /orders``: the request is the buyer's signature of the contract."""
-
-    offer_id = fields.String(required=True, validate=validate.Length(1, 64))
-    purpose = fields.String(required=True, validate=validate.OneOf(sorted(PURPOSES)))
-    disputes = fields.String(load_default="officer", validate=validate.OneOf(DISPUTES))
-    password = _password()
-
-    @post_load
-    def build(self, data: Mapping[str, Any], **_options: Any) -> Request:
-        """As the operation takes it."""
-        return Request(**data)
 
 
 class SignBody(Body):
@@ -82,6 +66,7 @@ class OrderState(Schema):
     government_derived = fields.Boolean()
     price = fields.Nested(PriceOut)
     contract_sha256 = fields.String()
+    proposed_by = fields.String()
     deadline_at = fields.AwareDateTime()
     actions = fields.List(fields.String())
 
@@ -112,6 +97,7 @@ class TermsOut(Schema):
     derivation = fields.Boolean()
     inspection_hours = fields.Integer()
     delivery = fields.String()
+    delivery_days = fields.Integer()
     acceptance_criteria = fields.String()
 
 
@@ -235,6 +221,7 @@ class OrderOut(OrderState):
     fee_basis_points = fields.Integer()
     terms = fields.Nested(TermsOut)
     disputes = fields.String()
+    proposals = fields.Integer()
     closing_reason = fields.String(allow_none=True)
     lots = fields.List(fields.Nested(LotState))
     created_at = fields.AwareDateTime()

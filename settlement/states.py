@@ -14,6 +14,8 @@ SELLER: Final = "seller"
 #: The role of the exchange's own work on a subject, which follows from what somebody else did.
 EXCHANGE: Final = "exchange"
 OFFICER: Final = "dispute_officer"
+#: Answers for money and vouchers.
+SETTLEMENT_OFFICER: Final = "settlement_officer"
 
 _BUYER = (BUYER,)
 _SELLER = (SELLER,)
@@ -22,13 +24,15 @@ _EXCHANGE = (EXCHANGE,)
 _CLOCK = (CLOCK,)
 _GATEWAY = (GATEWAY,)
 
-#: 订单. Requested with the buyer's signature, agreed with the seller's; from ``open`` on it follows its lots.
+#: 订单. Requested with the buyer's signature. Either side may answer with a proposal of its own (磋商); the contract is
+#: agreed once both signed the same one. From ``open`` on the order follows its lots.
 ORDER = Lifecycle(
     "order",
     initial="requested",
     final=frozenset({"completed", "refunded", "cancelled", "terminated"}),
     edges={
-        ("requested", "sign"): Edge("agreed", _SELLER, "order.agreed"),
+        ("requested", "sign"): Edge("agreed", _PARTIES, "order.agreed"),
+        ("requested", "counter"): Edge("requested", _PARTIES, "order.countered"),
         ("requested", "decline"): Edge("cancelled", _SELLER, "order.declined"),
         ("requested", "withdraw"): Edge("cancelled", _BUYER, "order.withdrawn"),
         ("requested", "lapse"): Edge("cancelled", _CLOCK, "order.lapsed"),
@@ -65,6 +69,10 @@ LOT = Lifecycle(
         ("ruled", "confirm"): Edge("settled", _GATEWAY, "lot.settled"),
         ("ruled", "confirm_refund"): Edge("refunded", _GATEWAY, "lot.refunded"),
         ("refunding", "confirm_refund"): Edge("refunded", _GATEWAY, "lot.refunded"),
+        **{
+            (state, "return"): Edge("refunding", (SETTLEMENT_OFFICER,), "lot.returned")
+            for state in ("funded", "delivered", "disputed")
+        },
         **{
             (state, "charge_back"): Edge("refunded", _GATEWAY, "lot.charged_back")
             for state in ("funded", "delivered", "disputed", "ruled", "refunding")

@@ -39,7 +39,7 @@ from settlement.orders import Request
 #: Three chunks of 64 KiB and a part of one.
 CONTENT = CSV + b"".join(b"S%d,2026-04-%02d,%d\n" % (n % 3, n % 28 + 1, n) for n in range(11_000))
 DIGEST = hashlib.sha256(CONTENT).digest()
-OVERSEER = Actor("per_overseer", "org_organ", frozenset({"regulator"}))
+OVERSEER = Actor("per_overseer", "org_organ", frozenset({"security_administrator"}))
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,9 @@ _PAGE = 100
 
 Made = TypeVar("Made", Refund, Transfer, Reversal, Payout)
 
+#: The name under which a web application keeps its gateway (``app.extensions``).
+EXTENSION = "settlement.stripe"
+
 
 def _declined(error: stripe.StripeError) -> ExchangeError:
     detail = error.error

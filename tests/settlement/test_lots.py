@@ -1,16 +1,18 @@
 """Lots by the table: paid, delivered, accepted, rejected, lapsed, given back."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from market import published_product
+from market import CSV, deposited, published_product, received
 from sqlalchemy import select
 from trades import VISA, Trade, balance, entries, found, money_of, ops_of
 
-from exchange.db import read
-from exchange.errors import Conflict, Forbidden, Refused
+from exchange.actors import Actor
+from exchange.db import advance_clock, read
+from exchange.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 from provenance.models import Acquisition
-from settlement import ledger, lots
+from settlement import delivery, ledger, lots
 from settlement.delivery_models import Grant, Voucher
 from settlement.models import Lot, Order
 
@@ -82,8 +84,6 @@ def test_without_a_receipt_the_window_begins_fourteen_days_after_availability(tr
 
 @pytest.mark.rule("T-10")
 def test_goods_that_differ_are_never_deemed_accepted(trade: Trade) -> None:
-    from settlement import delivery
-
     lot = trade.delivered()
     delivery.confirm_receipt(trade.buyer.actor, lot.id, bytes(32))
     assert lots.reject_lot(trade.buyer.actor, lot.id, reason="other bytes").state == "funded"
@@ -93,7 +93,7 @@ def test_goods_that_differ_are_never_deemed_accepted(trade: Trade) -> None:
 def test_a_difference_that_nobody_takes_up_is_a_dispute_when_the_window_ends(trade: Trade) -> None:
     from people import staff
 
-    from settlement import delivery, lots_disputes, queries
+    from settlement import lots_disputes, queries
 
     lot = trade.delivered()
     delivery.confirm_receipt(trade.buyer.actor, lot.id, bytes(32))
@@ -103,6 +103,7 @@ def test_a_difference_that_nobody_takes_up_is_a_dispute_when_the_window_ends(tra
     assert (found(Lot, lot.id).state, entries(lot.id)[-1]) == ("disputed", "lot.contested")
     assert money_of(lot) == {"funded": lot.amount_minor, "held": lot.amount_minor}
     assert [card["id"] for card in queries.disputes().items] == [lot.id]
+    trade.answered(lot)
     officer = staff(trade, "dispute_officer")
     lots_disputes.rule_dispute(officer, lot.id, seller_share_percent=100, reason="served as listed")
     trade.later(days=10)
@@ -123,11 +124,6 @@ def test_a_rejected_delivery_is_made_once_more(trade: Trade) -> None:
 
 @pytest.mark.rule("T-01")
 def test_what_was_inspected_long_enough_is_not_rejected(trade: Trade) -> None:
-    from datetime import timedelta
-
-    from exchange.actors import Actor
-    from exchange.db import advance_clock
-
     lot = trade.received(trade.delivered())
     advance_clock(Actor.clock(), timedelta(hours=73))
     with pytest.raises(Refused) as caught:
@@ -154,13 +150,79 @@ def test_what_is_not_delivered_in_time_is_paid_back(trade: Trade) -> None:
 
 
 def test_what_is_made_on_order_waits_for_its_seller(trade: Trade) -> None:
-    order_made = replace(trade, product=published_product(trade, trade.seller, delivery="on_order"))
-    lot = order_made.due()
-    order_made.pay(lot)
+    made_on_order = order_made(trade)
+    lot = made_on_order.due()
+    made_on_order.pay(lot)
     assert found(Lot, lot.id).state == "funded"
     with pytest.raises(Forbidden):
         lots.deliver_lot(trade.buyer.actor, lot.id)
-    assert lots.deliver_lot(trade.seller.actor, lot.id).state == "delivered"
+    with pytest.raises(Invalid) as missing:
+        lots.deliver_lot(trade.seller.actor, lot.id)
+    assert missing.value.code == "goods_missing"
+    made = deposited(trade.seller, CSV + b"S1,2026-04-01,11\n", name="made.csv")
+    assert lots.deliver_lot(trade.seller.actor, lot.id, deposit_id=made).state == "delivered"
+    ticket = delivery.issue_ticket(trade.buyer.actor, lot.id)
+    opened = delivery.open_delivery(trade.buyer.actor, ticket.token)
+    content = b"".join(delivery.stream(opened, 0, opened.goods.size_bytes))
+    assert content == CSV + b"S1,2026-04-01,11\n"
+    assert opened.goods.file_name == "made.csv"
+
+
+def order_made(trade: Trade) -> Trade:
+    return replace(trade, product=published_product(trade, trade.seller, delivery="on_order"))
+
+
+def test_what_was_made_and_rejected_is_made_anew(trade: Trade) -> None:
+    made = order_made(trade)
+    lot = made.due()
+    made.pay(lot)
+    first = deposited(trade.seller, CSV + b"S1,2026-04-01,11\n")
+    lots.deliver_lot(trade.seller.actor, lot.id, deposit_id=first)
+    lots.reject_lot(trade.buyer.actor, lot.id, reason="a day is missing")
+    with pytest.raises(Conflict) as caught:
+        lots.deliver_lot(trade.seller.actor, lot.id, deposit_id=first)
+    assert caught.value.code == "goods_rejected"
+    second = deposited(trade.seller, CSV + b"S1,2026-04-01,11\nS2,2026-04-01,12\n")
+    assert lots.deliver_lot(trade.seller.actor, lot.id, deposit_id=second).state == "delivered"
+    lots.accept_lot(trade.buyer.actor, made.received(lot).id)
+    trade.work()
+    assert found(Lot, lot.id).state == "settled"
+    with read() as session:
+        grants = session.scalars(select(Grant).order_by(Grant.id)).all()
+    assert [(grant.state, grant.deposit_id) for grant in grants] == [("revoked", first), ("live", second)]
+
+
+def test_which_files_may_be_delivered(trade: Trade) -> None:
+    made = order_made(trade)
+    lot = made.due()
+    made.pay(lot)
+    unfinished = received(trade.seller, CSV + b"S1,2026-04-01,11\n")
+    cases = {unfinished: "deposit_not_ready", trade.product.deposit_id: "goods_of_another_product"}
+    for deposit_id, code in cases.items():
+        with pytest.raises(Conflict) as caught:
+            lots.deliver_lot(trade.seller.actor, lot.id, deposit_id=deposit_id)
+        assert caught.value.code == code
+    others = deposited(trade.buyer, CSV)
+    with pytest.raises(NotFound):
+        lots.deliver_lot(trade.seller.actor, lot.id, deposit_id=others)
+    with pytest.raises(Conflict) as settled:
+        lots.deliver_lot(trade.seller.actor, trade.funded().id, deposit_id=others)
+    assert settled.value.code == "goods_on_deposit"
+    assert found(Lot, lot.id).state == "funded"
+
+
+@pytest.mark.rule("T-01")
+def test_what_is_not_made_in_time_is_paid_back(trade: Trade) -> None:
+    made = order_made(trade)
+    lot = made.due()
+    made.pay(lot)
+    goods = deposited(trade.seller, CSV + b"S1,2026-04-01,11\n")
+    advance_clock(Actor.clock(), timedelta(days=60))
+    with pytest.raises(Refused) as caught:
+        lots.deliver_lot(trade.seller.actor, lot.id, deposit_id=goods)
+    assert caught.value.code == "deadline_passed"
+    trade.work()
+    assert (found(Lot, lot.id).state, found(Order, lot.order_id).state) == ("refunded", "refunded")
 
 
 def test_one_payment_at_a_time(trade: Trade) -> None:

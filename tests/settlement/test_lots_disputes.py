@@ -12,13 +12,19 @@ from exchange.db import advance_clock, read
 from exchange.documents import Document
 from exchange.errors import Conflict, Forbidden, Invalid, Refused
 from exchange.journal import canonical
-from settlement import lots_disputes, queries
+from settlement import dispute_files, lots_disputes, queries
+from settlement.lot_models import Dispute
 from settlement.models import Lot, Order
 
 PRICE = 120_000
 
 
 def rule(officer: Actor, lot: Lot, percent: int) -> Lot:
+    with read() as session:
+        waiting = session.scalars(select(Dispute).where(Dispute.lot_id == lot.id, Dispute.answered_at.is_(None))).all()
+        seller = session.get_one(Order, lot.order_id).seller_org_id
+    if waiting:
+        dispute_files.answer_dispute(Actor("per_seller", seller, frozenset({"trader"})), lot.id, answer="as listed")
     return lots_disputes.rule_dispute(officer, lot.id, seller_share_percent=percent, reason="as the sample shows")
 
 
@@ -106,11 +112,13 @@ def test_a_proposal_made_before_a_ruling_is_off_the_table_after_an_objection(tra
     assert lots_disputes.settle_dispute(trade.buyer.actor, lot.id, seller_share_percent=30).state == "ruled"
 
 
+@pytest.mark.rule("K-03")
 def test_no_officer_rules_where_the_contract_leaves_it_to_the_courts(trade: Trade) -> None:
     lot = trade.disputed(disputes="none")
-    with pytest.raises(Conflict) as caught:
+    with pytest.raises(Refused) as caught:
         rule(staff(trade, "dispute_officer"), lot, 50)
-    assert caught.value.code == "no_officer_agreed"
+    assert (caught.value.rule_id, caught.value.code) == ("K-03", "no_officer_agreed")
+    assert found(Lot, lot.id).state == "disputed"
     assert queries.disputes().items == []
 
 
@@ -138,6 +146,7 @@ def test_what_was_said_at_each_step_is_kept_word_for_word(trade: Trade) -> None:
         said = [canonical.loads(content) for content in session.scalars(kept.order_by(Document.created_at))]
     assert {(one["by"], one["step"], one["words"]) for one in said} == {
         ("buyer", "dispute", "half the rows"),
+        ("seller", "answer", "all rows are there"),
         ("dispute_officer", "rule", "half is there"),
         ("seller", "object", "all rows are there"),
     }

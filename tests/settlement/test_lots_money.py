@@ -12,7 +12,7 @@ from exchange.actors import Actor
 from exchange.db import advance_clock, read
 from exchange.errors import Conflict, Forbidden, Refused
 from exchange.money import MAX_MINOR, Money
-from settlement import ledger, lots, lots_money, money
+from settlement import ledger, lots, money, payment_orders
 from settlement.carriers import Outcome
 from settlement.models import Lot, Order
 from settlement.money_models import CONFIRMED, FAILED, SENT, MoneyOp
@@ -163,19 +163,25 @@ def test_a_refund_that_a_chargeback_overtook(trade: Trade, state: str) -> None:
 # -- ordered again ----------------------------------------------------------------------------------------------------
 
 
-def test_a_movement_that_failed_is_ordered_again_by_an_officer(trade: Trade) -> None:
+@pytest.mark.rule("I-08")
+def test_a_movement_that_failed_is_ordered_again_by_two_officers(trade: Trade) -> None:
     lot = trade.accepted()
     with read() as session:
         transfer = next(op for op in money.ops_of(session, lot.id) if op.kind == "transfer")
     money.settle_outcome(GATEWAY, transfer.id, Outcome(FAILED, problem="account_closed"))
     assert (found(Lot, lot.id).state, entries(lot.id)[-1]) == ("accepted", "lot.transfer_failed")
     with pytest.raises(Forbidden):
-        lots_money.order_again(trade.seller.actor, transfer.id)
-    officer = staff(trade, "settlement_officer")
-    again = lots_money.order_again(officer, transfer.id)
-    assert (again.kind, again.amount) == ("transfer", transfer.amount)
-    with pytest.raises(Conflict):
-        lots_money.order_again(officer, transfer.id)
+        payment_orders.propose_again(trade.seller.actor, transfer.id, reason="please")
+    first, second = staff(trade, "settlement_officer"), staff(trade, "settlement_officer")
+    order = payment_orders.propose_again(first, transfer.id, reason="a new account")
+    with pytest.raises(Refused) as caught:
+        payment_orders.confirm_payment_order(first, order.id)
+    assert (caught.value.rule_id, caught.value.code) == ("I-08", "second_person_needed")
+    assert ops_of(lot)[-1] == ("transfer", "failed")
+    assert payment_orders.confirm_payment_order(second, order.id).state == "confirmed"
+    with pytest.raises(Conflict) as again:
+        payment_orders.propose_again(second, transfer.id, reason="again")
+    assert again.value.code == "not_failed"
     hurry()
     trade.work()
     assert found(Lot, lot.id).state == "settled"

@@ -78,9 +78,9 @@ def test_a_purpose_outside_the_offer_is_refused(trade: Trade) -> None:
 
 def test_each_side_does_its_own(trade: Trade) -> None:
     order = trade.request()
-    with pytest.raises(Forbidden) as caught:
+    with pytest.raises(Conflict) as caught:
         orders.sign_order(trade.buyer.actor, order.id, password=trade.buyer.password)
-    assert caught.value.code == "other_side"
+    assert caught.value.code == "not_your_turn"
     with pytest.raises(Forbidden):
         orders.withdraw_order(trade.seller.actor, order.id)
     viewer = replace(trade.seller.actor, roles=frozenset({"viewer"}))
@@ -152,7 +152,7 @@ def test_another_partys_order_and_lot_do_not_exist(trade: Trade) -> None:
 
 def test_both_sides_list_the_order_with_what_they_may_do(trade: Trade) -> None:
     order = trade.request()
-    for party, side, actions in ((trade.buyer, "buyer", ["withdraw"]), (trade.seller, "seller", ["sign", "decline"])):
+    for party, side, actions in ((trade.buyer, "buyer", ["withdraw"]), (trade.seller, "seller", ["sign", "counter", "decline"])):
         (card,) = queries.orders(party.actor).items
         assert (card["id"], card["side"], card["actions"]) == (order.id, side, actions)
         assert queries.orders(party.actor, side={"buyer": "seller", "seller": "buyer"}[side]).items == []

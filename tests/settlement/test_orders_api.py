@@ -120,7 +120,7 @@ def test_bodies_that_say_too_little_or_too_much(trade: Trade, buyer: Call) -> No
 
 
 def test_the_officers_queue(app: Flask, trade: Trade, seller: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    lot = trade.disputed()
+    lot = trade.answered(trade.disputed())
     officer = staff(trade, "dispute_officer")
     assert seller("GET", "/lots/disputed").status_code == 403
     acting: dict[str, Actor] = {"officer": officer}

@@ -1,29 +1,87 @@
-"""Oversight over the API: search, story, evidence bag, restraints."""
+"""Oversight over the API: inspections, the journal, case files, scopes, directives, restraints."""
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
 
 from flask import Response
 
-from exchange.oversight import inspection, restraints, schemas
-from exchange.oversight.models import Restraint
+from exchange.actors import MEMBER_ROLES
+from exchange.journal.queries import Told
+from exchange.oversight import case_files, directives, inspection, looks, queries, restraints, schemas, scopes
+from exchange.oversight.models import CaseFile, Directive, Inspection, Restraint, Scope
+from exchange.oversight.states import ANSWERING
 from exchange.web import access
-from exchange.web.api import blueprint
+from exchange.web.api import PageQuery, blueprint
+from exchange.web.paging import Page
 
+inspecting = blueprint("inspections", __name__, "What an officer's looks are for, for a few hours.")
 journal = blueprint("journal", __name__, "The journal, for regulators; every look is recorded")
-directives = blueprint("restraints", __name__, "Stopping a subject, and letting it go on")
-blps = [journal, directives]
+scoping = blueprint("oversight-scopes", __name__, "What each organ may see.")
+directing = blueprint("directives", __name__, "What an organ orders, and what the party answers.")
+stopping = blueprint("restraints", __name__, "Stopping a subject, and letting it go on")
+blps = [inspecting, journal, scoping, directing, stopping]
 
 CHUNK_BYTES = 1 << 16
+_ZIP = {"type": "string", "format": "binary"}
+
+
+# -- inspections ------------------------------------------------------------------------------------------------------
+
+
+@inspecting.route("", methods=["POST"])
+@access.regulator
+@inspecting.arguments(schemas.InspectionBody)
+@inspecting.response(201, schemas.InspectionOut)
+def open_inspection(body: dict[str, Any]) -> Inspection:
+    """Open an inspection; one that is still open is closed."""
+    return looks.open_inspection(access.actor(), **body)
+
+
+@inspecting.route("", methods=["GET"])
+@access.regulator
+@inspecting.arguments(PageQuery, location="query")
+@inspecting.response(200, schemas.InspectionPage)
+def list_inspections(query: dict[str, Any]) -> Page[dict[str, Any]]:
+    """The organ's inspections, newest first."""
+    return queries.inspections(access.actor(), **query)
+
+
+@inspecting.route("/<inspection_id>/close", methods=["POST"])
+@access.regulator
+@inspecting.response(200, schemas.InspectionOut)
+def close_inspection(inspection_id: str) -> Inspection:
+    """End one's own inspection."""
+    return looks.close_inspection(access.actor(), inspection_id)
+
+
+# -- the journal ------------------------------------------------------------------------------------------------------
 
 
 @journal.route("/entries", methods=["GET"])
 @access.regulator
 @journal.arguments(schemas.SearchQuery, location="query")
 @journal.response(200, schemas.EntryPage)
-def search(query: dict[str, Any]) -> Any:
-    """Search entries by subject, action or organisation, newest first."""
-    query["org_id"] = query.pop("organisation", None)
+def search(query: dict[str, Any]) -> Page[Told]:
+    """Search entries by subject, action, party, time and words, newest first."""
     return inspection.search(access.actor(), **query)
+
+
+@journal.route("/entries/<entry_id>", methods=["GET"])
+@access.regulator
+@journal.arguments(schemas.PurposeQuery, location="query")
+@journal.response(200, schemas.ProvenEntry)
+def entry(query: dict[str, Any], entry_id: str) -> inspection.Proof:
+    """One entry with the proof that the log holds it."""
+    return inspection.proof(access.actor(), entry_id, **query)
+
+
+@journal.route("/looks", methods=["GET"])
+@access.regulator
+@journal.arguments(PageQuery, location="query")
+@journal.response(200, schemas.EntryPage)
+def list_looks(query: dict[str, Any]) -> Page[Told]:
+    """What the officers of one's own organ looked at."""
+    return queries.organ_looks(access.actor(), **query)
 
 
 @journal.route("/subjects/<subject>", methods=["GET"])
@@ -39,29 +97,182 @@ def story(query: dict[str, Any], subject: str) -> Any:
 @journal.route("/subjects/<subject>/bag", methods=["GET"])
 @access.regulator
 @journal.arguments(schemas.PurposeQuery, location="query")
-@journal.response(200, {"type": "string", "format": "binary"}, content_type="application/zip")
+@journal.response(200, _ZIP, content_type="application/zip")
 def bag(query: dict[str, Any], subject: str) -> Response:
     """The evidence bag of a subject: check it with ``databourse verify``."""
     file = inspection.bag(access.actor(), subject, purpose=query["purpose"])
-    response = Response(iter(lambda: file.read(CHUNK_BYTES), b""), mimetype="application/zip")
+    response = sent(_chunks(file), f"{subject}.zip")
     response.call_on_close(file.close)
-    response.headers["Content-Disposition"] = f'attachment; filename="{subject}.zip"'
     return response
 
 
-@directives.route("", methods=["POST"])
-@access.anyone_of("regulator", "security_administrator")
-@directives.arguments(schemas.RestraintBody)
-@directives.response(201, schemas.RestraintOut)
+@journal.route("/subjects/<subject>/case-files", methods=["POST"])
+@access.regulator
+@journal.arguments(schemas.PurposeQuery, location="query")
+@journal.response(201, schemas.CaseFileOut)
+def request_case_file(query: dict[str, Any], subject: str) -> CaseFile:
+    """Ask for an evidence bag that takes long; the worker builds it."""
+    return case_files.request_case_file(access.actor(), subject, purpose=query["purpose"])
+
+
+@journal.route("/case-files", methods=["GET"])
+@access.regulator
+@journal.arguments(PageQuery, location="query")
+@journal.response(200, schemas.CaseFilePage)
+def list_case_files(query: dict[str, Any]) -> Page[CaseFile]:
+    """The case files that the organ asked for."""
+    return queries.case_files(access.actor(), **query)
+
+
+@journal.route("/case-files/<file_id>/content", methods=["GET"])
+@access.regulator
+@journal.arguments(schemas.PurposeQuery, location="query")
+@journal.response(200, _ZIP, content_type="application/zip")
+def case_file_content(query: dict[str, Any], file_id: str) -> Response:
+    """A built case file."""
+    return sent(case_files.parts(access.actor(), file_id, purpose=query["purpose"]), f"{file_id}.zip")
+
+
+def sent(content: Iterator[bytes], name: str) -> Response:
+    """A ZIP as a download."""
+    response = Response(content, mimetype="application/zip")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: file.read(CHUNK_BYTES), b"")
+
+
+# -- scopes -----------------------------------------------------------------------------------------------------------
+
+
+@scoping.route("", methods=["POST"])
+@access.staff("administrator")
+@scoping.arguments(schemas.ScopeBody)
+@scoping.response(201, schemas.ScopeOut)
+def grant_scope(body: dict[str, Any]) -> Scope:
+    """Let an organ see more."""
+    return scopes.grant_scope(access.actor(), **body)
+
+
+@scoping.route("", methods=["GET"])
+@access.anyone_of("administrator", "auditor", "regulator")
+@scoping.arguments(schemas.ScopeQuery, location="query")
+@scoping.response(200, schemas.ScopeList)
+def list_scopes(query: dict[str, Any]) -> dict[str, Sequence[Scope]]:
+    """Scopes in force; an officer sees those of the own organ."""
+    return {"items": scopes.scopes_of(access.actor(), **query)}
+
+
+@scoping.route("/<scope_id>/end", methods=["POST"])
+@access.staff("administrator")
+@scoping.response(200, schemas.ScopeOut)
+def end_scope(scope_id: str) -> Scope:
+    """Take a scope away."""
+    return scopes.end_scope(access.actor(), scope_id)
+
+
+# -- directives -------------------------------------------------------------------------------------------------------
+
+
+@directing.route("", methods=["POST"])
+@access.regulator
+@directing.arguments(schemas.DirectiveBody)
+@directing.response(201, schemas.DirectiveOut)
+def propose_directive(body: dict[str, Any]) -> dict[str, Any]:
+    """Draft a directive; another officer puts it in force."""
+    return _shown(directives.propose_directive(access.actor(), **body))
+
+
+@directing.route("", methods=["GET"])
+@access.anyone_of("regulator", *queries.STAFF, *MEMBER_ROLES)
+@directing.arguments(PageQuery, location="query")
+@directing.response(200, schemas.DirectivePage)
+def list_directives(query: dict[str, Any]) -> Page[dict[str, Any]]:
+    """An organ's directives, or those served on the party; staff see what is in force, without words."""
+    return queries.directives(access.actor(), **query)
+
+
+@directing.route("/<directive_id>", methods=["GET"])
+@access.anyone_of("regulator", *MEMBER_ROLES)
+@directing.response(200, schemas.DirectiveWhole)
+def show_directive(directive_id: str) -> dict[str, Any]:
+    """A directive with what was said about it."""
+    return queries.directive(access.actor(), directive_id)
+
+
+@directing.route("/<directive_id>/confirm", methods=["POST"])
+@access.regulator
+@directing.response(200, schemas.DirectiveOut)
+def confirm_directive(directive_id: str) -> dict[str, Any]:
+    """Put a directive in force, as the second officer."""
+    return _shown(directives.confirm_directive(access.actor(), directive_id))
+
+
+@directing.route("/<directive_id>/withdraw", methods=["POST"])
+@access.regulator
+@directing.response(200, schemas.DirectiveOut)
+def withdraw_directive(directive_id: str) -> dict[str, Any]:
+    """Drop a draft."""
+    return _shown(directives.withdraw_directive(access.actor(), directive_id))
+
+
+@directing.route("/<directive_id>/answer", methods=["POST"])
+@access.member(*ANSWERING)
+@directing.arguments(schemas.AnswerBody)
+@directing.response(200, schemas.DirectiveOut)
+def answer_directive(body: dict[str, Any], directive_id: str) -> dict[str, Any]:
+    """Answer a directive, as the party it was served on."""
+    return _shown(directives.answer_directive(access.actor(), directive_id, **body))
+
+
+@directing.route("/<directive_id>/send-back", methods=["POST"])
+@access.regulator
+@directing.arguments(schemas.SendBackBody)
+@directing.response(200, schemas.DirectiveOut)
+def send_back_directive(body: dict[str, Any], directive_id: str) -> dict[str, Any]:
+    """Find an answer insufficient."""
+    return _shown(directives.send_back_directive(access.actor(), directive_id, **body))
+
+
+@directing.route("/<directive_id>/propose-lifting", methods=["POST"])
+@access.regulator
+@directing.arguments(schemas.WordsBody)
+@directing.response(200, schemas.DirectiveOut)
+def propose_lifting(body: dict[str, Any], directive_id: str) -> dict[str, Any]:
+    """Propose to end a directive."""
+    return _shown(directives.propose_lifting(access.actor(), directive_id, **body))
+
+
+@directing.route("/<directive_id>/lift", methods=["POST"])
+@access.regulator
+@directing.response(200, schemas.DirectiveOut)
+def lift_directive(directive_id: str) -> dict[str, Any]:
+    """End a directive, as the second officer."""
+    return _shown(directives.lift_directive(access.actor(), directive_id))
+
+
+def _shown(directive: Directive) -> dict[str, Any]:
+    return queries.shape(access.actor(), directive)
+
+
+# -- restraints -------------------------------------------------------------------------------------------------------
+
+
+@stopping.route("", methods=["POST"])
+@access.staff("security_administrator")
+@stopping.arguments(schemas.RestraintBody)
+@stopping.response(201, schemas.RestraintOut)
 def restrain(body: dict[str, Any]) -> Restraint:
     """Put a restraint on a subject."""
     return restraints.restrain(access.actor(), **body)
 
 
-@directives.route("/<restraint_id>/lift", methods=["POST"])
+@stopping.route("/<restraint_id>/lift", methods=["POST"])
 @access.anyone_of("regulator", "security_administrator")
-@directives.arguments(schemas.LiftBody)
-@directives.response(200, schemas.RestraintOut)
+@stopping.arguments(schemas.LiftBody)
+@stopping.response(200, schemas.RestraintOut)
 def lift(body: dict[str, Any], restraint_id: str) -> Restraint:
     """Lift a restraint."""
     return restraints.lift(access.actor(), restraint_id, **body)

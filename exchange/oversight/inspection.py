@@ -1,100 +1,164 @@
-"""Inspection: what regulators read, each look recorded with its purpose before anything is shown.
+"""What officers read in the journal: search, stories, single entries with their proof, evidence bags.
 
-Looks form subjects of their own and link to nothing, so that a party's story does not tell it that it was looked at.
+Every function records the look before anything is shown, and shows what the organ's scope covers only.
 """
 
 import tempfile
-from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, cast
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, cast
 
+from sqlalchemy import Select, select, text
 from sqlalchemy.orm import Session
 
-from exchange import attest, documents
-from exchange.actors import REGULATOR, Actor
-from exchange.db import Transaction, read, verb
-from exchange.errors import Invalid, NotFound, Refused, Unavailable
-from exchange.gates import gate
-from exchange.journal import canonical, evidence, queries
-from exchange.journal.models import JournalCheckpoint, JournalEntry
-from exchange.journal.queries import Told
+from exchange import attest, clock, documents
+from exchange.actors import Actor
+from exchange.db import read
+from exchange.errors import Invalid, NotFound, Unavailable
+from exchange.journal import canonical, checkpoint, evidence, queries
+from exchange.journal.models import JournalCheckpoint, JournalEntry, JournalSubject
+from exchange.journal.queries import Criteria, Told
+from exchange.oversight import projection, scopes
+from exchange.oversight.looks import look, record_look
+from exchange.oversight.models import Coverage
+from exchange.oversight.scopes import Reach
 from exchange.web.paging import Page, page
 
-#: How far from its subject a case file reaches: what it links to or is linked from, and what those link to.
-REACH = 2
 #: A case file of more subjects than this is a period's export, not a case.
 MAX_SUBJECTS = 500
+MAX_QUERY = 200
+#: Entries of a case on one page.
+CASE_LIMIT = 50
 
 
-@gate("Z-01")
-def purpose_given(_tx: Transaction, purpose: str) -> None:
-    """A look at somebody's business says what it is for, or is not given."""
-    if not purpose.strip():
-        raise Refused(
-            "Z-01",
-            "An inspection without a purpose is refused.",
-            remedy="Say what this inspection is for.",
-            code="purpose_missing",
-        )
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """An entry, and the tlog-proof that it is in the log; ``None`` while it waits for its place."""
 
-
-@verb
-def look(tx: Transaction, what: str, about: str, purpose: str) -> None:
-    """Record that a regulator looks at ``about``, and why, apart from the subject's own story (RULES Z-01, Z-06).
-
-    Raises:
-        Refused: No purpose was given.
-    """
-    tx.actor.need(REGULATOR)
-    purpose_given(tx, purpose)
-    facts = {"what": what, "about": about, "purpose": purpose}
-    tx.record(f"look_{tx.actor.org_id}", "inspection.looked", by=REGULATOR, facts=facts)
+    told: Told
+    text: str | None
 
 
 def search(
     actor: Actor,
     *,
-    purpose: str,
+    purpose: str = "",
     subject: str | None = None,
     action: str | None = None,
-    org_id: str | None = None,
+    party: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    words: str | None = None,
     cursor: str | None = None,
     limit: int = 20,
 ) -> Page[Told]:
-    """Entries that fit, newest first."""
-    look(actor, "search", subject or action or org_id or "all", purpose)
-    with read() as session:
-        statement = queries.search(subject, action, org_id)
-        keys = (JournalEntry.id,)
-        return page(session, statement, keys, cursor=cursor, limit=limit, shape=queries.told)
-
-
-def story(actor: Actor, subject: str, *, purpose: str) -> tuple[list[Told], list[str]]:
-    """A subject's entries in order, and the subjects around it.
+    """Entries in scope that fit, newest first; ``words`` are looked for in the entries' facts.
 
     Raises:
-        NotFound: No entry tells of it.
+        Invalid: The words are too long, or the cursor is not one of ours.
+    """
+    if words is not None and len(words) > MAX_QUERY:
+        raise Invalid("Search for at most %(most)s characters.", code="query_too_long", most=MAX_QUERY)
+    asked: dict[str, Any] = {"subject": subject, "action": action, "party": party, "words": words}
+    asked |= {name: clock.text(moment) for name, moment in (("since", since), ("until", until)) if moment}
+    given = {name: value for name, value in asked.items() if value is not None}
+    record_look(actor.with_key(None), "search", subject or party or "all", purpose, given)
+    with read() as session:
+        reach = scopes.reach(session, actor.org_id)
+        statement = queries.search(Criteria(subject, action, since, until)).where(reach.covers(JournalEntry.subject))
+        if party is not None:
+            statement = _of_party(statement, party)
+        if words is not None:
+            statement = _with_words(statement, words)
+        keys = queries.SEARCH_KEYS
+        return page(session, statement, keys, cursor=cursor, limit=limit, shape=queries.found)
+
+
+def _of_party(statement: Select[*tuple[Any, ...]], party: str) -> Select[*tuple[Any, ...]]:
+    covered = select(Coverage.subject).where(Coverage.subject == JournalEntry.subject, Coverage.covered_by == party)
+    return statement.where(covered.exists())
+
+
+def _with_words(statement: Select[*tuple[Any, ...]], words: str) -> Select[*tuple[Any, ...]]:
+    """Every word has to occur. The query is built from an array of lexemes: nothing in it is read as an operator."""
+    cut = projection.cut(words)
+    if not cut:
+        raise Invalid("Search for words or numbers.", code="nothing_to_search")
+    matching = text(
+        "EXISTS (SELECT 1 FROM journal_terms t WHERE t.entry_id = journal_entry.id AND t.terms @@ ("
+        "SELECT string_agg(quote_literal(w), ' & ')::tsquery FROM unnest(CAST(:words AS text[])) AS u (w)))"
+    )
+    return statement.where(matching.bindparams(words=sorted(set(cut))))
+
+
+def story(actor: Actor, subject: str, *, purpose: str = "") -> tuple[list[Told], list[str]]:
+    """A subject's entries in order, and the subjects around it that are in scope too.
+
+    Raises:
+        NotFound: No entry tells of it, or it is outside the organ's scope.
     """
     look(actor, "story", subject, purpose)
     with read() as session:
         told = queries.story(session, subject)
         if not told:
             raise NotFound("The journal tells nothing of this.")
-        return told, queries.related(session, subject)
+        reach = scopes.reach(session, actor.org_id)
+        return told, visible(session, reach, queries.related(session, subject))
 
 
-def bag(actor: Actor, about: str, *, purpose: str) -> BinaryIO:
+def case(actor: Actor, subject: str, *, purpose: str = "", cursor: str | None = None) -> Page[Told]:
+    """The entries of a subject and of everything around it in one line, newest first.
+
+    Raises:
+        NotFound: It is outside the organ's scope.
+    """
+    look(actor, "case", subject, purpose)
+    with read() as session:
+        near = visible(session, scopes.reach(session, actor.org_id), queries.around(session, subject))[:MAX_SUBJECTS]
+        statement = queries.search(Criteria()).where(JournalEntry.subject.in_(near))
+        keys = queries.SEARCH_KEYS
+        return page(session, statement, keys, cursor=cursor, limit=CASE_LIMIT, shape=queries.found)
+
+
+def proof(actor: Actor, entry_id: str, *, purpose: str = "") -> Proof:
+    """One entry, with the proof that the log holds it.
+
+    Raises:
+        NotFound: There is none, or its subject is outside the organ's scope.
+    """
+    with read() as session:
+        known = session.scalar(select(JournalEntry.subject).where(JournalEntry.id == entry_id))
+    if known is None:
+        record_look(actor.with_key(None), "entry", "none", purpose)
+        raise NotFound("The journal tells nothing of this.")
+    look(actor, "entry", known, purpose)
+    with read() as session:
+        told = queries.entry(session, entry_id)
+        if told.index is None:
+            return Proof(told, None)
+        signed = queries.latest_checkpoint(session)
+        hashes = queries.inclusion_proof(session, told.index, signed.size)
+        return Proof(told, checkpoint.format_proof(told.index, hashes, signed.note))
+
+
+def bag(actor: Actor, about: str, *, purpose: str = "") -> BinaryIO:
     """The evidence bag of ``about`` as an open temporary file at its start; it is gone when it is closed.
 
     Raises:
-        NotFound: No entry tells of ``about``.
+        NotFound: No entry tells of ``about``, or it is outside the organ's scope.
         Unavailable: An entry has no place in the log yet; the sequencer needs a moment.
     """
     look(actor, "bag", about, purpose)
+    with read() as session:
+        return build(session, actor.org_id, about)
+
+
+def build(session: Session, organ_id: str | None, about: str) -> BinaryIO:
+    """The evidence bag of ``about``, of what the organ's scope covers around it; the caller recorded the look."""
     file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  (handed to the caller open)
     try:
-        with read() as session:
-            _write(session, about, file)
+        _write(session, scopes.reach(session, organ_id), about, file)
         file.seek(0)
     except BaseException:
         file.close()
@@ -102,24 +166,16 @@ def bag(actor: Actor, about: str, *, purpose: str) -> BinaryIO:
     return file
 
 
-def around(session: Session, about: str) -> list[str]:
-    """The subjects of a case file: ``about`` and everything within ``REACH``, in a stable order."""
-    distance, waiting = {about: 0}, deque([about])
-    while waiting:
-        subject = waiting.popleft()
-        if distance[subject] == REACH:
-            continue
-        # Beyond the first step only what is linked *to* counts: an organisation is linked from all of its trades.
-        near = queries.related(session, subject) if subject == about else queries.linked(session, subject)
-        for other in near:
-            if other not in distance:
-                distance[other] = distance[subject] + 1
-                waiting.append(other)
-    return sorted(distance)
+def visible(session: Session, reach: Reach, subjects: Sequence[str]) -> list[str]:
+    """Those of ``subjects`` that the organ may see, in order."""
+    statement = select(JournalSubject.subject).where(
+        JournalSubject.subject.in_(subjects), reach.covers(JournalSubject.subject)
+    )
+    return sorted(session.scalars(statement))
 
 
-def _write(session: Session, about: str, file: BinaryIO) -> None:
-    subjects = around(session, about)
+def _write(session: Session, reach: Reach, about: str, file: BinaryIO) -> None:
+    subjects = visible(session, reach, queries.around(session, about))
     if len(subjects) > MAX_SUBJECTS:
         raise Invalid("This reaches too far for one case file.", code="bag_too_large")
     if queries.waiting(session, subjects):
@@ -152,5 +208,5 @@ def _survey(session: Session, subjects: Sequence[str], signed: JournalCheckpoint
 def _proven(session: Session, subjects: Sequence[str], size: int) -> Iterator[evidence.ProvenEntry]:
     for told in queries.in_log(session, subjects, size):
         if told.index is not None:
-            proof = queries.inclusion_proof(session, told.index, size)
-            yield evidence.ProvenEntry(told.index, told.body, proof)
+            hashes = queries.inclusion_proof(session, told.index, size)
+            yield evidence.ProvenEntry(told.index, told.body, hashes)

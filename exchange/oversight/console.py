@@ -1,0 +1,72 @@
+"""The operator's side of oversight: who may see what, what is in force, and how often organs looked (never at what)."""
+
+from datetime import timedelta
+
+from flask import render_template, request, url_for
+from flask_babel import gettext
+
+from exchange import clock
+from exchange.marks import N_
+from exchange.oversight import options, queries, schemas, scopes
+from exchange.oversight.states import AUTHORITIES, MEASURES, SCOPE_KINDS
+from exchange.web import access
+from exchange.web.desk import NavItem
+from exchange.web.forms import Form
+from exchange.web.views import Answer, blueprint, done
+
+console = blueprint("oversight_console", __name__, url_prefix="/console/oversight")
+console.context_processor(options.helpers)
+blps = [console]
+_SCOPES = ("administrator", "auditor")
+NAV = (
+    NavItem("console", N_("Directives in force"), "oversight_console.list_directives", queries.STAFF, order=80),
+    NavItem("console", N_("Scopes of organs"), "oversight_console.list_scopes", frozenset(_SCOPES), order=81),
+)
+#: The auditor sees counts of the last days.
+COUNTED = timedelta(days=30)
+
+
+@console.get("")
+@access.staff(*sorted(queries.STAFF))
+def list_directives() -> Answer:
+    """What organs ordered, without its words; for the auditor also how often they looked."""
+    actor = access.caller()
+    page = queries.directives(actor, cursor=request.args.get("cursor"))
+    counts = queries.look_counts(clock.now() - COUNTED) if "auditor" in actor.roles else None
+    return render_template("oversight/console.html", page=page, measures=MEASURES, counts=counts, days=COUNTED.days)
+
+
+@console.get("/scopes")
+@access.staff(*_SCOPES)
+def list_scopes() -> Answer:
+    """What each organ may see."""
+    return _scopes(Form(schemas.ScopeBody))
+
+
+def _scopes(form: Form) -> Answer:
+    actor = access.caller()
+    found = scopes.scopes_of(actor)
+    grants = scopes.ADMINISTRATOR in actor.roles
+    return form.page(
+        "oversight/scopes.html", scopes=found, grants=grants, authorities=AUTHORITIES, scope_kinds=SCOPE_KINDS
+    )
+
+
+@console.post("/scopes")
+@access.staff(scopes.ADMINISTRATOR)
+def grant_scope() -> Answer:
+    """Let an organ see more."""
+    form = Form(schemas.ScopeBody)
+    if form.submit(lambda body: scopes.grant_scope(access.actor(), **body)) is None:
+        return _scopes(form)
+    return done(gettext("The scope is in force."), url_for(".list_scopes"))
+
+
+@console.post("/scopes/<scope_id>/end")
+@access.staff(scopes.ADMINISTRATOR)
+def end_scope(scope_id: str) -> Answer:
+    """Take a scope away."""
+    form = Form(None)
+    if form.submit(lambda _: scopes.end_scope(access.actor(), scope_id)) is None:
+        return _scopes(form)
+    return done(gettext("The scope has ended."), url_for(".list_scopes"))

@@ -36,6 +36,10 @@ VARIABLES = {"owner": "DATABASE_URL_OWNER", "app": "DATABASE_URL", "sequencer": 
 
 def rooms() -> None:
     """Load every room: its tables, gates and life cycles."""
+    import exchange.members.api
+    import exchange.members.demonstration
+    import exchange.members.notifications
+    import exchange.oversight.api
     import listings.api
     import listings.jobs
     import provenance.api
@@ -147,8 +151,9 @@ def worker(opened: "House") -> "Worker":
     import listings.jobs
     import provenance.jobs
     import settlement.jobs
+    from exchange import hygiene
     from exchange.jobs import Worker
-    from exchange.members import notifications
+    from exchange.members import notifications, stale
 
     rooms()
     parts = (exchange.members.jobs, provenance.jobs, listings.jobs, settlement.jobs)
@@ -157,6 +162,7 @@ def worker(opened: "House") -> "Worker":
     for part in parts:
         carriers |= getattr(part, "OUTBOX", {})
     rounds = [*settlement.jobs.rounds(opened.gateway), notifications.follow(frozenset(_union("TOLD")))]
+    rounds.append(hygiene.Hygiene(*hygiene.STALE, *stale.STALE))
     if opened.sandbox is not None:
         rounds.append(lambda: _deliver_webhooks(opened))
     return Worker(

@@ -17,7 +17,7 @@ from exchange import attest, db
 from exchange.actors import Actor
 from exchange.config import Config
 from exchange.journal.sequencer import Sequencer
-from exchange.oversight import inspection
+from exchange.oversight import looks
 from settlement.sandbox import store
 
 BASE_URL = "http://127.0.0.1:8000"
@@ -43,7 +43,7 @@ class Site:
     def record(self, count: int) -> None:
         """Write entries into the journal."""
         for number in range(count):
-            inspection.look(OFFICER, "story", f"subject_{number}", "a test")
+            looks.record_look(OFFICER, "story", f"subject_{number}", "a test")
 
     def seal(self) -> None:
         """Let the sequencer place what waits, and sign."""

@@ -26,7 +26,7 @@ from exchange.members import vetting
 from exchange.oversight import inspection, restraints
 from listings import deposits, versions
 from settlement import lots, vouchers
-from settlement.delivery_api import named
+from settlement.byte_ranges import named
 from settlement.delivery_models import Voucher
 from settlement.models import Order
 
@@ -121,7 +121,7 @@ def test_words_about_people_stand_in_no_entry(site: Site) -> None:
     with read() as session:
         number = session.scalars(select(Voucher.number).where(Voucher.order_id == lot.order_id)).one()
     voucher = vouchers.suspend_voucher(staff(site, "settlement_officer"), number, reason=words)
-    overseer = regulator(site)
+    overseer = staff(site, "security_administrator")
     ordered = restraints.restrain(overseer, lot.id, measure="suspension", basis="示例条例第1条", reason=words)
     restraints.lift(overseer, ordered.id, reason=words)
     other = site.delivered()

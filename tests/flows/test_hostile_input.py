@@ -155,9 +155,9 @@ def offer() -> dict[str, Any]:
 def test_a_restraint_names_a_subject(site: Site, subject: str) -> None:
     before = entries_told()
     order = {"subject": subject, "measure": "suspension", "basis": "x", "reason": "x"}
-    answer = site.call(regulator(site), "POST", "/restraints", order)
+    answer = site.call(staff(site, "security_administrator"), "POST", "/restraints", order)
     assert answer.status_code == 422, answer.text
-    assert entries_told() - before <= 20  # the regulator's own appointment, nothing else
+    assert entries_told() - before <= 20  # the officer's own appointment, nothing else
 
 
 HOSTILE_TEXT = ("' OR 1=1 --", '{"$gt": ""}', "%(kind)s %s %d", "{{7*7}}", "<script>alert(1)</script>", "\u202egnp.exe")

@@ -132,7 +132,7 @@ def test_nothing_restrained_is_traded(site: Site, step: Callable[[Site], Take], 
         "buyer": site.buyer.org_id,
         "declaration": site.product.declaration_id,
     }[about]
-    overseer = Actor("per_overseer", "org_organ", frozenset({"regulator"}))
+    overseer = Actor("per_overseer", "org_organ", frozenset({"security_administrator"}))
     ordered = restraints.restrain(overseer, subject, measure="suspension", basis="示例条例第1条", reason="x")
     try:
         refused(take(), "K-05", "restrained")
@@ -142,7 +142,8 @@ def test_nothing_restrained_is_traded(site: Site, step: Callable[[Site], Take], 
 
 
 def test_one_body_does_not_lift_what_another_ordered(site: Site) -> None:
-    organ, other = (Actor(f"per_{name}", f"org_{name}", frozenset({"regulator"})) for name in ("one", "other"))
+    stop = frozenset({"security_administrator"})
+    organ, other = (Actor(f"per_{name}", f"org_{name}", stop) for name in ("one", "other"))
     body = {"subject": "prd_elsewhere", "measure": "suspension", "basis": "示例条例第1条", "reason": "x"}
     ordered = site.call(organ, "POST", "/restraints", body)
     assert ordered.status_code == 201

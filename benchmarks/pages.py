@@ -40,7 +40,8 @@ _OWN = {
         "category": _TOPIC,
         "listed_at": "listed_at + n * interval '1 second'",
         "prices": "jsonb_build_object('HKD', 1000 + mod(n * 7919, 9000000))",
-        "facets": f"ARRAY['category:' || {_TOPIC}, 'origin:' || CASE mod(n, 5) WHEN 0 THEN 'government' ELSE 'other' END,"
+        "facets": f"ARRAY['category:' || {_TOPIC},"
+        " 'origin:' || CASE mod(n, 5) WHEN 0 THEN 'government' ELSE 'other' END,"
         " 'format:csv', 'grade:general', 'source:self_collected', 'channel:exchange', 'delivery:deposit',"
         " 'currency:HKD', 'price:HKD:' || length((1000 + mod(n * 7919, 9000000))::text)]",
         "tokens": f"tokens || to_tsvector('english', 'topic' || mod(n, {TOPICS}) || ' rare' || mod(n, {RARE}))",

@@ -21,7 +21,7 @@ from exchange.web.forms import Form
 from exchange.web.views import Answer, blueprint, done
 
 account = blueprint("account", __name__, url_prefix="/desk/account")
-NAV = (NavItem("own", N_("My account"), "account.show", order=90),)
+NAV = (NavItem("own", N_("My account"), "account.show", place=90),)
 
 
 @account.get("")

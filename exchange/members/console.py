@@ -38,9 +38,9 @@ blps = [cases, people, days]
 
 _STAFF_READERS = ("administrator", "auditor")
 NAV = (
-    NavItem("console", N_("Identity"), "identity.queue", roles=READERS, order=10),
-    NavItem("console", N_("Staff"), "staff.show", roles=frozenset(_STAFF_READERS), order=80),
-    NavItem("console", N_("Working days"), "calendar.show_calendar", order=90),
+    NavItem("console", N_("Identity"), "identity.queue", roles=READERS, place=10),
+    NavItem("console", N_("Staff"), "staff.show", roles=frozenset(_STAFF_READERS), place=80),
+    NavItem("console", N_("Working days"), "calendar.show_calendar", place=90),
 )
 _DECISIONS: dict[str, Callable[..., IdentityCase]] = {
     "approve": vetting.approve,

@@ -10,7 +10,7 @@ from exchange.web.views import Answer, blueprint, done
 
 pages = blueprint("notifications", __name__, "/desk/notifications")
 blps = [pages]
-NAV = (NavItem("desk", N_("Notifications"), "notifications.show_notifications", order=5),)
+NAV = (NavItem("desk", N_("Notifications"), "notifications.show_notifications", place=5),)
 
 
 @pages.get("")

@@ -30,8 +30,6 @@ MAIL = "notification.mail"
 READERS = frozenset({"owner", "trader", "approver"})
 #: Kinds of organisation that have a desk with notifications.
 _PARTIES = frozenset({"company", "department", "individual"})
-#: A subject belongs to the parties of the orders and lots it links to.
-_HANDS_ON = ("ord_", "lot_")
 
 
 class Notification(Base, Bookkeeping):
@@ -55,7 +53,7 @@ class Notification(Base, Bookkeeping):
 
 
 class SubjectParty(Base, Bookkeeping):
-    """An organisation that a subject's entries name, or that its order's or lot's entries named."""
+    """An organisation that a subject's entries name, or those of a subject it links to that hands its parties on."""
 
     __tablename__ = "subject_party"
     __bookkeeping__ = "a projection of the journal"
@@ -77,8 +75,11 @@ class NotificationCursor(Base, Bookkeeping):
 # -- following the log ------------------------------------------------------------------------------------------------
 
 
-def follow(told: frozenset[str]) -> Callable[[], bool]:
-    """A round of the worker: tell of the next entries in the log whose action is in ``told``."""
+def follow(told: frozenset[str], hands_on: tuple[str, ...] = ()) -> Callable[[], bool]:
+    """A round of the worker: tell of the next entries in the log whose action is in ``told``.
+
+    ``hands_on`` are the prefixes of subjects whose parties are those of whatever links to them, too.
+    """
 
     def step() -> bool:
         with engine().begin() as connection:
@@ -87,7 +88,7 @@ def follow(told: frozenset[str]) -> Callable[[], bool]:
                 return False
             entries = _entries(connection, start)
             for entry in entries:
-                parties = _parties(connection, entry)
+                parties = _parties(connection, entry, hands_on)
                 if entry.action in told:
                     _tell(connection, entry, [party for party in parties if party != entry.org_id])
             if entries:
@@ -125,10 +126,10 @@ def _entries(connection: Connection, start: int) -> Sequence[Any]:
     return connection.execute(statement).all()
 
 
-def _parties(connection: Connection, entry: Any) -> list[str]:
+def _parties(connection: Connection, entry: Any, hands_on: tuple[str, ...]) -> list[str]:
     """The parties of an entry's subject, this entry's own included."""
     named = {link for link in (entry.org_id, *entry.links) if link and link.startswith("org_")}
-    above = [link for link in entry.links if link.startswith(_HANDS_ON)]
+    above = [link for link in entry.links if link.startswith(hands_on)]
     inherited = select(SubjectParty.org_id).where(SubjectParty.subject.in_(above))
     found = [*named, *(connection.scalars(inherited) if above else ())]
     known = connection.scalars(

@@ -30,7 +30,7 @@ from exchange.web.times import day
 from exchange.web.views import Answer, blueprint, done
 
 organisation = blueprint("organisation", __name__, url_prefix="/desk/organisation")
-NAV = (NavItem("desk", N_("Organisation"), "organisation.show", order=80),)
+NAV = (NavItem("desk", N_("Organisation"), "organisation.show", place=80),)
 
 
 class LetterForm(Body):

@@ -9,7 +9,7 @@ from exchange.errors import Invalid
 from exchange.web import access
 from exchange.web.forms import Form
 from exchange.web.views import Answer, done
-from provenance import queries, register, schemas
+from provenance import queries, record_queries, register, schemas
 from provenance.downloads import download
 from provenance.pages import brought, room, rows
 from provenance.standard_terms import CURRENT, STANDARDS
@@ -57,7 +57,7 @@ def new() -> Answer:
             "terms": _terms(before),
         }
     elif request.args.get("record_id"):
-        record = queries.catalogue_record(request.args["record_id"])
+        record = record_queries.catalogue_record(request.args["record_id"])
         values["department_org_id"] = record.department_org_id
         values["terms"]["data"] = [{"record_id": record.id}]
     return _page(Form(schemas.AgreementBody, values=values), None)
@@ -188,15 +188,13 @@ def terminate(agreement_id: str) -> Answer:
 
 
 def _show(agreement_id: str, form: Form) -> Answer:
-    actor = access.actor()
-    shown = queries.agreement(actor, agreement_id)
+    shown = queries.agreement(access.actor(), agreement_id)
     parties, listed = queries.agreement_names(shown)
     return form.page(
         "provenance/agreement.html",
         agreement=shown,
         parties=parties,
         records=listed,
-        side=register.side_among(shown, actor.org_id),
         last_day=None if shown["ends_at"] is None else last_day(shown["ends_at"]),
     )
 
@@ -206,7 +204,7 @@ def _page(form: Form, shown: dict[str, Any] | None) -> Answer:
         "provenance/agreement_form.html",
         agreement=shown,
         rows=rows(form, "terms.data", "record_id"),
-        holders=queries.record_holders(),
+        holders=record_queries.record_holders(),
         bases=AGREEMENT_BASES,
         buyers=BUYER_KINDS,
         standards=STANDARDS,

@@ -10,7 +10,16 @@ from exchange.web import access
 from exchange.web.api import blueprint
 from exchange.web.paging import Page
 from provenance import declarations as declaring
-from provenance import drafting, explanation_schemas, queries, records, register, schemas
+from provenance import (
+    drafting,
+    explanation_schemas,
+    queries,
+    record_queries,
+    record_schemas,
+    records,
+    register,
+    schemas,
+)
 from provenance.declarations import Content
 from provenance.difference import Difference
 from provenance.downloads import download
@@ -32,8 +41,8 @@ blps = [catalogue, agreements, declarations]
 
 @catalogue.route("", methods=["POST"])
 @access.member("owner")
-@catalogue.arguments(schemas.RecordBody)
-@catalogue.response(201, schemas.RecordOut)
+@catalogue.arguments(record_schemas.RecordBody)
+@catalogue.response(201, record_schemas.RecordOut)
 def record_catalogue(entry: RecordEntry) -> CatalogueRecord:
     """Mirror a record of the unified catalogue, as the department that holds the data."""
     return records.record_catalogue(access.actor(), entry)
@@ -41,17 +50,17 @@ def record_catalogue(entry: RecordEntry) -> CatalogueRecord:
 
 @catalogue.route("", methods=["GET"])
 @access.public
-@catalogue.arguments(schemas.RecordQuery, location="query")
-@catalogue.response(200, schemas.RecordPage)
+@catalogue.arguments(record_schemas.RecordQuery, location="query")
+@catalogue.response(200, record_schemas.RecordPage)
 def list_catalogue(query: dict[str, Any]) -> Page[Any]:
     """Catalogue records, newest first."""
-    return queries.catalogue_records(**query)
+    return record_queries.catalogue_records(**query)
 
 
 @catalogue.route("/<record_id>", methods=["PUT"])
 @access.member("owner")
-@catalogue.arguments(schemas.RecordRevision)
-@catalogue.response(200, schemas.RecordOut)
+@catalogue.arguments(record_schemas.RecordRevision)
+@catalogue.response(200, record_schemas.RecordOut)
 def revise_record(body: dict[str, Any], record_id: str) -> CatalogueRecord:
     """Correct a record, as its department."""
     return records.revise_record(access.actor(), record_id, **body)
@@ -59,10 +68,10 @@ def revise_record(body: dict[str, Any], record_id: str) -> CatalogueRecord:
 
 @catalogue.route("/<record_id>", methods=["GET"])
 @access.public
-@catalogue.response(200, schemas.RecordOut)
+@catalogue.response(200, record_schemas.RecordOut)
 def show_record(record_id: str) -> CatalogueRecord:
     """One catalogue record."""
-    return queries.catalogue_record(record_id)
+    return record_queries.catalogue_record(record_id)
 
 
 # -- agreements -------------------------------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ declarations = room("reviewed_declarations", __name__, "/console/declarations")
 blps = [agreements, declarations]
 _READING = access.staff(*sorted(queries.READERS))
 NAV = (
-    NavItem("console", N_("Declarations"), "reviewed_declarations.index", roles=queries.READERS, order=30),
-    NavItem("console", N_("Agreements"), "reviewed_agreements.index", roles=queries.READERS, order=31),
+    NavItem("console", N_("Declarations"), "reviewed_declarations.index", roles=queries.READERS, place=30),
+    NavItem("console", N_("Agreements"), "reviewed_agreements.index", roles=queries.READERS, place=31),
 )
 
 
@@ -45,7 +45,6 @@ def show(agreement_id: str) -> Answer:
         agreement=shown,
         parties=parties,
         records=listed,
-        side=None,
         last_day=None if shown["ends_at"] is None else last_day(shown["ends_at"]),
     )
 

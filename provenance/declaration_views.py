@@ -12,7 +12,7 @@ from exchange.web.forms import Form
 from exchange.web.views import Answer, done
 from exchange.workdays import beijing_date
 from provenance import declarations as declaring
-from provenance import drafting, page_schemas, queries, schemas
+from provenance import drafting, page_schemas, queries, record_queries, schemas
 from provenance.declarations import Content
 from provenance.downloads import download
 from provenance.models import Authorisation, DeclaredSource
@@ -153,8 +153,8 @@ def new_source(declaration_id: str) -> Answer:
         raise NotFound("There is no such %(kind)s.", kind="kind of source")
     values: dict[str, Any] = {"kind": kind}
     if request.args.get("record_id"):
-        record = queries.catalogue_record(request.args["record_id"])
-        holder = dict(queries.record_holders()).get(record.department_org_id, "")
+        record = record_queries.catalogue_record(request.args["record_id"])
+        holder = dict(record_queries.record_holders()).get(record.department_org_id, "")
         values |= {"record_id": record.id, "title": record.title_zh, "holder": holder}
     return _source_page(Form(page_schemas.SourceForm, values=values), declaration_id)
 
@@ -219,9 +219,9 @@ def _source_page(form: Form, declaration_id: str, position: int | None = None) -
         asked=asked,
         carried=[name for name in _SPECIAL if name not in asked],
         agreements=queries.agreements(actor, limit=100).items if "agreement_id" in asked else (),
-        acquisitions=queries.acquisitions(actor, limit=100).items if "acquisition_id" in asked else (),
+        acquisitions=record_queries.acquisitions(actor, limit=100).items if "acquisition_id" in asked else (),
         query=query,
-        records=queries.catalogue_records(q=query, limit=8).items if query and kind in GOVERNMENT_KINDS else (),
+        records=record_queries.catalogue_records(q=query, limit=8).items if query and kind in GOVERNMENT_KINDS else (),
     )
 
 

@@ -164,8 +164,13 @@ def origin(session: Session, declaration_id: str) -> Origin:
     Raises:
         NotFound: There is no such declaration.
     """
-    found = routing.classification(session, declaration_id)
-    return Origin(tuple(lineage.source_lines(session, declaration_id)), found, channel_rule(found))
+    return origin_of(declaration_id, lineage.trace(session, declaration_id))
+
+
+def origin_of(declaration_id: str, links: Sequence[SourceLink]) -> Origin:
+    """As ``origin``, of a lineage that was traced."""
+    found = routing.classification_of(declaration_id, links)
+    return Origin(tuple(lineage.source_lines_of(links)), found, channel_rule(found))
 
 
 def channel_rule(found: Classification) -> ChannelRule:

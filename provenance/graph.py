@@ -120,10 +120,15 @@ def lineage_graph(session: Session, declaration_id: str, *, public: bool = False
     Raises:
         NotFound: There is no such declaration.
     """
+    return graph_of(declaration_id, trace(session, declaration_id), public=public)
+
+
+def graph_of(declaration_id: str, links: Sequence[SourceLink], *, public: bool = False) -> Graph:
+    """As ``lineage_graph``, of a lineage that was traced."""
     nodes = {declaration_id: Node(declaration_id, "product", _PRODUCT, Text("", ""), government=False, depth=0)}
     edges: list[Edge] = []
     left_out = 0
-    for link in trace(session, declaration_id):
+    for link in links:
         node = _node(link, public=public)
         if link.declaration.id not in nodes or (node.id not in nodes and len(nodes) >= MAX_NODES):
             left_out += 1

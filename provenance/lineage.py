@@ -121,8 +121,13 @@ def source_lines(session: Session, declaration_id: str) -> list[SourceLine]:
     Raises:
         NotFound: There is no such declaration.
     """
+    return source_lines_of(trace(session, declaration_id))
+
+
+def source_lines_of(links: Sequence[SourceLink]) -> list[SourceLine]:
+    """As ``source_lines``, of a lineage that was traced."""
     lines: dict[SourceLine, None] = {}
-    for link in trace(session, declaration_id):
+    for link in links:
         if link.record is not None:
             lines[SourceLine(link.record.source_line_zh, link.record.source_line_en)] = None
         elif link.government:

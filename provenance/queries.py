@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, func, literal_column, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session, undefer
 
 from exchange import documents
@@ -12,12 +12,11 @@ from exchange.actors import REGULATOR, Actor
 from exchange.db import read
 from exchange.documents import Document
 from exchange.errors import NotFound
-from exchange.members.models import Organisation
 from exchange.oversight.looks import look
 from exchange.web.paging import DEFAULT_LIMIT, Page, page
 from provenance import difference as differing
 from provenance import explanation as explaining
-from provenance import graph, routing, search, standard_terms
+from provenance import graph, routing, standard_terms
 from provenance.declarations import plain
 from provenance.difference import Difference, Said
 from provenance.explanation import Explanation
@@ -26,13 +25,13 @@ from provenance.lineage import source_lines
 from provenance.models import (
     COPY_OWED,
     INCOMPLETE_AND_OPEN,
-    Acquisition,
     Agreement,
     Authorisation,
     CatalogueRecord,
     Declaration,
     DeclaredSource,
 )
+from provenance.record_queries import got, names_of
 from provenance.register import side_of
 from provenance.routing import Classification
 from provenance.states import AGREEMENT, DECLARATION, SELLER, USER
@@ -46,57 +45,6 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 MAX_VERSIONS = 50
 #: Roles in which a member may write.
 _WRITERS = frozenset({"owner", "trader"})
-
-
-# -- the catalogue ----------------------------------------------------------------------------------------------------
-
-
-def catalogue_record(record_id: str) -> CatalogueRecord:
-    """One catalogue record.
-
-    Raises:
-        NotFound: There is none.
-    """
-    with read() as session:
-        return _got(session.get(CatalogueRecord, record_id), "catalogue_record")
-
-
-def catalogue_records(
-    *,
-    q: str = "",
-    department_org_id: str | None = None,
-    open_attribute: str | None = None,
-    cursor: str | None = None,
-    limit: int = DEFAULT_LIMIT,
-) -> Page[Row[Any]]:
-    """Catalogue records, newest first: those that hold all words of ``q``, of one department, of one attribute."""
-    statement = select(*(column for column in CatalogueRecord.__table__.columns if column.key != "words"))
-    words = search.query(q)
-    if words:
-        wanted = func.plainto_tsquery(literal_column("'simple'"), words)
-        statement = statement.where(CatalogueRecord.words.bool_op("@@")(wanted))
-    if department_org_id is not None:
-        statement = statement.where(CatalogueRecord.department_org_id == department_org_id)
-    if open_attribute is not None:
-        statement = statement.where(CatalogueRecord.open_attribute == open_attribute)
-    with read() as session:
-        return page(session, statement, [CatalogueRecord.id], cursor=cursor, limit=limit, shape=lambda row: row)
-
-
-def record_holders() -> list[tuple[str, str]]:
-    """Ids and names of the departments that keep records here, at most a hundred, by name."""
-    with read() as session:
-        # One step of the index for each department, however many records it keeps.
-        held = session.scalars(
-            text(
-                "WITH RECURSIVE held AS ("
-                " (SELECT department_org_id AS id FROM catalogue_record ORDER BY 1 LIMIT 1)"
-                " UNION ALL SELECT (SELECT department_org_id FROM catalogue_record"
-                " WHERE department_org_id > held.id ORDER BY 1 LIMIT 1) FROM held WHERE held.id IS NOT NULL"
-                ") SELECT id FROM held WHERE id IS NOT NULL LIMIT 100"
-            )
-        ).all()
-        return sorted(_names(session, held).items(), key=lambda pair: pair[1])
 
 
 # -- agreements -------------------------------------------------------------------------------------------------------
@@ -118,7 +66,7 @@ def agreement_names(row: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, C
     """Names of an agreement's parties and the records on its list of data, by id."""
     with read() as session:
         listed = select(CatalogueRecord).where(CatalogueRecord.id.in_([item["record_id"] for item in row["data"]]))
-        parties = _names(session, [row["department_org_id"], row["user_org_id"]])
+        parties = names_of(session, [row["department_org_id"], row["user_org_id"]])
         return parties, {record.id: record for record in session.scalars(listed)}
 
 
@@ -133,7 +81,7 @@ def agreement_scan(actor: Actor, agreement_id: str, *, purpose: str = "") -> Doc
     with read() as session:
         row = _visible_agreement(session, actor, agreement_id)
         key = (row.id, row.scan_digest)
-        return _got(session.get(Document, key, options=[undefer(Document.content)]), "scan")
+        return got(session.get(Document, key, options=[undefer(Document.content)]), "scan")
 
 
 def agreements_to_look_at(
@@ -182,21 +130,12 @@ def agreement_shape(actor: Actor, row: Agreement) -> dict[str, Any]:
     roles = {sides[actor.org_id]} if actor.org_id in sides and _WRITERS & actor.roles else set()
     items = {"security_measures": row.security_measures, "disposal": row.disposal}
     return shown | {
+        "side": sides.get(actor.org_id or ""),
         "deviations": standard_terms.deviations(row.standard, items),
         "missing_items": row.missing_items,
         "copy_overdue": row.copy_overdue,
         "actions": AGREEMENT.actions(row.state, frozenset(roles)),
     }
-
-
-# -- what was bought here ---------------------------------------------------------------------------------------------
-
-
-def acquisitions(actor: Actor, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Row[Any]]:
-    """What the actor's organisation bought here and may name as a source, newest first."""
-    statement = select(*Acquisition.__table__.columns).where(Acquisition.org_id == actor.org_id)
-    with read() as session:
-        return page(session, statement, [Acquisition.id], cursor=cursor, limit=limit, shape=lambda row: row)
 
 
 # -- declarations -----------------------------------------------------------------------------------------------------
@@ -294,7 +233,7 @@ def evidence(actor: Actor, declaration_id: str, digest: str, *, purpose: str = "
     with read() as session:
         chain = _replaced_by(session, _visible(session, actor, declaration_id))
         known = bytes.fromhex(digest) if SHA256.fullmatch(digest) else b""
-        return _got(_kept(session, [row.id for row in chain], known), "document")
+        return got(_kept(session, [row.id for row in chain], known), "document")
 
 
 def evidence_kept(actor: Actor, declaration_id: str, digests: Iterable[bytes]) -> set[str]:
@@ -357,7 +296,7 @@ def declaration_shape(actor: Actor, row: Declaration) -> dict[str, Any]:
 
 
 def _visible(session: Session, actor: Actor, declaration_id: str) -> Declaration:
-    row = _got(session.get(Declaration, declaration_id), "declaration")
+    row = got(session.get(Declaration, declaration_id), "declaration")
     if not _sees(actor, row):
         raise NotFound("There is no such %(kind)s.", kind="declaration")
     return row
@@ -368,7 +307,7 @@ def _sees(actor: Actor, row: Declaration) -> bool:
 
 
 def _visible_agreement(session: Session, actor: Actor, agreement_id: str) -> Agreement:
-    row = _got(session.get(Agreement, agreement_id), "agreement")
+    row = got(session.get(Agreement, agreement_id), "agreement")
     if not _oversees(actor) or row.state in {"draft", "declined"}:
         side_of(row, actor.org_id)
     return row
@@ -382,12 +321,6 @@ def _record_look(actor: Actor, what: str, about: str, purpose: str) -> None:
     """A regulator's look is recorded before anything is shown."""
     if REGULATOR in actor.roles:
         look(actor.with_key(None), what, about, purpose)
-
-
-def _got(row: T | None, kind: str) -> T:
-    if row is None:
-        raise NotFound("There is no such %(kind)s.", kind=kind)
-    return row
 
 
 # -- shared -----------------------------------------------------------------------------------------------------------
@@ -426,9 +359,3 @@ def _kept(session: Session, subjects: Sequence[str], digest: bytes) -> Document 
         Document.subject.in_(subjects), Document.digest == digest, Document.kind == "evidence"
     )
     return session.scalars(kept.options(undefer(Document.content)).limit(1)).first()
-
-
-def _names(session: Session, org_ids: Iterable[str]) -> dict[str, str]:
-    """Organisations' names by their ids."""
-    found = session.execute(select(Organisation.id, Organisation.name).where(Organisation.id.in_(set(org_ids))))
-    return {row.id: row.name for row in found}

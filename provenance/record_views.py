@@ -9,7 +9,7 @@ from exchange.errors import NotFound
 from exchange.web import access
 from exchange.web.forms import Form
 from exchange.web.views import Answer, done
-from provenance import queries, records, schemas
+from provenance import record_queries, record_schemas, records
 from provenance.models import CatalogueRecord
 from provenance.pages import room, rows
 from provenance.records import RecordEntry
@@ -30,8 +30,8 @@ def index() -> Answer:
         "department_org_id": request.args.get("department") or None,
         "open_attribute": request.args.get("attribute") or None,
     }
-    page = queries.catalogue_records(**asked, cursor=request.args.get("cursor"))
-    holders = queries.record_holders()
+    page = record_queries.catalogue_records(**asked, cursor=request.args.get("cursor"))
+    holders = record_queries.record_holders()
     return Form(None).page(
         "provenance/register.html", page=page, asked=asked, holders=holders, attributes=OPEN_ATTRIBUTES
     )
@@ -41,8 +41,8 @@ def index() -> Answer:
 @access.public
 def show(record_id: str) -> Answer:
     """One record."""
-    record = queries.catalogue_record(record_id)
-    holder = dict(queries.record_holders()).get(record.department_org_id, "")
+    record = record_queries.catalogue_record(record_id)
+    holder = dict(record_queries.record_holders()).get(record.department_org_id, "")
     return Form(None).page("provenance/record.html", record=record, holder=holder)
 
 
@@ -50,7 +50,9 @@ def show(record_id: str) -> Answer:
 @access.member()
 def kept() -> Answer:
     """The department's own records."""
-    page = queries.catalogue_records(department_org_id=access.actor().org_id or "", cursor=request.args.get("cursor"))
+    page = record_queries.catalogue_records(
+        department_org_id=access.actor().org_id or "", cursor=request.args.get("cursor")
+    )
     return Form(None).page("provenance/records.html", page=page)
 
 
@@ -58,14 +60,14 @@ def kept() -> Answer:
 @_KEEPING
 def new() -> Answer:
     """An empty record."""
-    return _page(Form(schemas.RecordBody), None)
+    return _page(Form(record_schemas.RecordBody), None)
 
 
 @desk.post("/new")
 @_KEEPING
 def add() -> Answer:
     """Enter the record; «one more column» comes back with another row, nothing saved yet."""
-    form = Form(schemas.RecordBody)
+    form = Form(record_schemas.RecordBody)
     if "more" in request.args:
         return _page(form, None)
     made = form.submit(lambda entry: records.record_catalogue(access.actor(), entry))
@@ -80,14 +82,14 @@ def edit(record_id: str) -> Answer:
     """One record of the own department."""
     record = _own(record_id)
     values = {name: getattr(record, name) for name in RecordEntry.__dataclass_fields__} | {"revision": record.revision}
-    return _page(Form(schemas.RecordRevision, values=values), record_id)
+    return _page(Form(record_schemas.RecordRevision, values=values), record_id)
 
 
 @desk.post("/<record_id>")
 @_KEEPING
 def change(record_id: str) -> Answer:
     """Correct the record."""
-    form = Form(schemas.RecordRevision)
+    form = Form(record_schemas.RecordRevision)
     if "more" in request.args:
         return _page(form, record_id)
     made = form.submit(lambda body: records.revise_record(access.actor(), record_id, **body))
@@ -98,7 +100,7 @@ def change(record_id: str) -> Answer:
 
 
 def _own(record_id: str) -> CatalogueRecord:
-    record = queries.catalogue_record(record_id)
+    record = record_queries.catalogue_record(record_id)
     if record.department_org_id != access.actor().org_id:
         raise NotFound("There is no such %(kind)s.", kind="catalogue_record")
     return record

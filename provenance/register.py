@@ -277,12 +277,6 @@ def side_of(agreement: Agreement, org_id: str | None) -> str:
         raise NotFound("There is no such %(kind)s.", kind="agreement") from None
 
 
-def side_among(shown: Mapping[str, Any], org_id: str | None) -> str | None:
-    """As ``side_of`` for an agreement as it is shown; ``None`` for those who are no party to it."""
-    sides = {shown["user_org_id"]: USER, shown["department_org_id"]: DEPARTMENT}
-    return sides.get(org_id)
-
-
 def _locked(tx: Transaction, agreement_id: str) -> tuple[Agreement, str]:
     """The actor's own agreement, locked, and the actor's side of it."""
     agreement = tx.lock(Agreement, agreement_id)

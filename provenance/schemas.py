@@ -11,7 +11,6 @@ from exchange.web.api import Body, PageQuery, page_of
 from exchange.web.times import day, instant
 from provenance.declarations import MAX_ITEMS, Content, Grant, Source
 from provenance.purposes import PURPOSES
-from provenance.records import RecordEntry
 from provenance.register import DataItem, Terms
 from provenance.standard_terms import STANDARDS
 from provenance.states import (
@@ -19,14 +18,13 @@ from provenance.states import (
     BUYER_KINDS,
     DEPARTMENT,
     GROUNDS,
-    OPEN_ATTRIBUTES,
     SOURCE_KINDS,
     SOURCE_USES,
     USER,
 )
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ID = validate.Length(5, 64)
+ID = validate.Length(5, 64)
 
 
 class Digest(fields.String):
@@ -41,20 +39,30 @@ class Digest(fields.String):
         return bytes.fromhex(value)
 
 
-def _words(most: int = 500) -> fields.String:
+def words(most: int = 500) -> fields.String:
+    """Text that has to be there, of at most ``most`` characters."""
     return fields.String(required=True, validate=validate.Length(1, most))
 
 
-def _maybe(most: int = 2000) -> fields.String:
+def maybe(most: int = 2000) -> fields.String:
+    """Text that may be left out."""
     return fields.String(load_default="", validate=validate.Length(max=most))
 
 
-def _many(what: Any, **options: Any) -> "fields.List[Any]":
+def many(what: Any, **options: Any) -> "fields.List[Any]":
+    """A list as long as anything here gets."""
     return fields.List(what, validate=validate.Length(max=MAX_ITEMS), **options)
 
 
 def _codes(**options: Any) -> "fields.List[Any]":
-    return _many(fields.String(validate=validate.OneOf(sorted(PURPOSES))), **options)
+    return many(fields.String(validate=validate.OneOf(sorted(PURPOSES))), **options)
+
+
+class RecordField(Body):
+    """A column of the data."""
+
+    name = words(120)
+    description = maybe(500)
 
 
 class PurposeQuery(Body):
@@ -84,79 +92,7 @@ class FileForm(Body):
 class ReasonBody(Body):
     """Why; kept out of the journal."""
 
-    reason = _words(2000)
-
-
-# -- the catalogue ----------------------------------------------------------------------------------------------------
-
-
-class RecordField(Body):
-    """A column of the data."""
-
-    name = _words(120)
-    description = _maybe(500)
-
-
-class RecordBody(Body):
-    """A record of the government catalogue, as its department enters it."""
-
-    official_number = _words(120)
-    title_zh = _words()
-    title_en = _words()
-    open_attribute = fields.String(required=True, validate=validate.OneOf(OPEN_ATTRIBUTES))
-    legal_basis = _maybe()
-    record_fields = _many(fields.Nested(RecordField), data_key="fields", attribute="fields", load_default=list)
-    update_frequency = _words(120)
-    source_line_zh = _words()
-    source_line_en = _words()
-
-    @post_load
-    def build(self, data: Mapping[str, Any], **_options: Any) -> RecordEntry:
-        """As the operation takes it."""
-        columns = tuple((field["name"], field["description"]) for field in data["fields"])
-        return RecordEntry(**{**data, "fields": columns})
-
-
-class RecordRevision(RecordBody):
-    """A corrected record; ``revision`` is that of the record which the correction was made from."""
-
-    revision = fields.Integer(required=True, validate=validate.Range(1, 2**31 - 1))
-
-    @post_load
-    def build(self, data: Mapping[str, Any], **options: Any) -> dict[str, Any]:
-        """The entry and the revision apart."""
-        said = {name: value for name, value in data.items() if name != "revision"}
-        return {"entry": super().build(said, **options), "revision": data["revision"]}
-
-
-class RecordOut(Schema):
-    """A catalogue record."""
-
-    id = fields.String()
-    revision = fields.Integer()
-    department_org_id = fields.String()
-    official_number = fields.String()
-    title_zh = fields.String()
-    title_en = fields.String()
-    open_attribute = fields.String()
-    legal_basis = fields.String()
-    record_fields = fields.List(fields.Nested(RecordField), data_key="fields", attribute="fields")
-    update_frequency = fields.String()
-    source_line_zh = fields.String()
-    source_line_en = fields.String()
-    recorded_at = fields.AwareDateTime()
-
-
-class RecordQuery(PageQuery):
-    """Which records to list."""
-
-    q = fields.String(load_default="", validate=validate.Length(max=200))
-    department_org_id = fields.String(validate=_ID)
-    open_attribute = fields.String(validate=validate.OneOf(OPEN_ATTRIBUTES))
-
-
-#: A page of catalogue records, newest first.
-RecordPage = page_of(RecordOut)
+    reason = words(2000)
 
 
 # -- agreements -------------------------------------------------------------------------------------------------------
@@ -165,8 +101,8 @@ RecordPage = page_of(RecordOut)
 class DataItemBody(Body):
     """A catalogue record and which of its columns; all of them when none is named."""
 
-    record_id = fields.String(required=True, validate=_ID)
-    columns = _many(fields.String(validate=validate.Length(1, 120)), load_default=list)
+    record_id = fields.String(required=True, validate=ID)
+    columns = many(fields.String(validate=validate.Length(1, 120)), load_default=list)
 
     @post_load
     def build(self, data: Mapping[str, Any], **_options: Any) -> DataItem:
@@ -178,19 +114,19 @@ class TermsBody(Body):
     """What an agreement says. The six items of Art. 19(2) may be left empty in a draft."""
 
     basis = fields.String(load_default="conditional_opening", validate=validate.OneOf(AGREEMENT_BASES))
-    official_number = _maybe(120)
-    data = _many(fields.Nested(DataItemBody), load_default=list)
+    official_number = maybe(120)
+    data = many(fields.Nested(DataItemBody), load_default=list)
     purposes = _codes(load_default=list)
-    purpose_text = _maybe()
-    application_scenario = _maybe()
-    security_measures = _maybe()
+    purpose_text = maybe()
+    application_scenario = maybe()
+    security_measures = maybe()
     starts_on = day(load_default=None)
     ends_on = day(load_default=None)
-    disposal = _maybe()
+    disposal = maybe()
     outputs_may_be_sold = fields.Boolean(load_default=False)
-    buyers_allowed = _many(fields.String(validate=validate.OneOf(BUYER_KINDS)), load_default=list)
+    buyers_allowed = many(fields.String(validate=validate.OneOf(BUYER_KINDS)), load_default=list)
     standard = fields.String(load_default="", validate=validate.OneOf(["", *STANDARDS]))
-    registration_number = _maybe(120)
+    registration_number = maybe(120)
 
     @post_load
     def build(self, data: Mapping[str, Any], **_options: Any) -> Terms:
@@ -202,8 +138,8 @@ class TermsBody(Body):
 class AgreementBody(Body):
     """A new draft. Without ``user_org_id`` the caller's organisation is the user."""
 
-    department_org_id = fields.String(required=True, validate=_ID)
-    user_org_id = fields.String(load_default=None, validate=_ID)
+    department_org_id = fields.String(required=True, validate=ID)
+    user_org_id = fields.String(load_default=None, validate=ID)
     terms = fields.Nested(TermsBody, required=True)
 
 
@@ -223,7 +159,7 @@ class AgreementSignature(PasswordBody):
 class CopyBody(Body):
     """To which big data authority the copy went."""
 
-    authority = _words(120)
+    authority = words(120)
 
 
 class Text(Schema):
@@ -302,20 +238,20 @@ class SourceBody(Body):
 
     kind = fields.String(required=True, validate=validate.OneOf(SOURCE_KINDS))
     use = fields.String(required=True, validate=validate.OneOf(SOURCE_USES))
-    title = _words()
-    holder = _words()
-    holder_org_id = fields.String(load_default=None, validate=_ID, allow_none=True)
-    method = _maybe()
+    title = words()
+    holder = words()
+    holder_org_id = fields.String(load_default=None, validate=ID, allow_none=True)
+    method = maybe()
     collected_from = day(load_default=None, allow_none=True)
     collected_to = day(load_default=None, allow_none=True)
-    territory = _maybe(120)
-    licence = _maybe()
+    territory = maybe(120)
+    licence = maybe()
     evidence_digest = Digest(load_default=None, allow_none=True)
     retrieved_at = instant(load_default=None, allow_none=True)
-    record_id = fields.String(load_default=None, validate=_ID, allow_none=True)
-    agreement_id = fields.String(load_default=None, validate=_ID, allow_none=True)
-    acquisition_id = fields.String(load_default=None, validate=_ID, allow_none=True)
-    external_number = _maybe(120)
+    record_id = fields.String(load_default=None, validate=ID, allow_none=True)
+    agreement_id = fields.String(load_default=None, validate=ID, allow_none=True)
+    acquisition_id = fields.String(load_default=None, validate=ID, allow_none=True)
+    external_number = maybe(120)
     not_intrusive = fields.Boolean(load_default=False)
 
     @post_load
@@ -327,14 +263,14 @@ class SourceBody(Body):
 class GrantBody(Body):
     """An authorisation. ``grantor`` names an organisation or a group of people, never a person."""
 
-    grantor = _words()
-    data = _words(2000)
+    grantor = words()
+    data = words(2000)
     purposes = _codes(required=True)
     onward_allowed = fields.Boolean(required=True)
     starts_on = day(required=True)
     ends_on = day(required=True)
     evidence_digest = Digest(required=True)
-    columns = _many(fields.String(validate=validate.Length(1, 120)), load_default=list)
+    columns = many(fields.String(validate=validate.Length(1, 120)), load_default=list)
 
     @post_load
     def build(self, data: Mapping[str, Any], **_options: Any) -> Grant:
@@ -345,12 +281,12 @@ class GrantBody(Body):
 class ContentBody(Body):
     """All that a declaration says. Ground A: anonymised beyond restoration; B: origin explained and authorised."""
 
-    sources = _many(fields.Nested(SourceBody), load_default=list)
+    sources = many(fields.Nested(SourceBody), load_default=list)
     ground = fields.String(load_default=None, allow_none=True, validate=validate.OneOf(GROUNDS))
-    anonymisation_method = _maybe()
+    anonymisation_method = maybe()
     anonymisation_evidence = Digest(load_default=None, allow_none=True)
-    authorisations = _many(fields.Nested(GrantBody), load_default=list)
-    processing_steps = _many(fields.Nested(RecordField), load_default=list)
+    authorisations = many(fields.Nested(GrantBody), load_default=list)
+    processing_steps = many(fields.Nested(RecordField), load_default=list)
     personal_information = fields.Boolean(load_default=False)
     truth_undertaken = fields.Boolean(load_default=False)
 
@@ -365,7 +301,7 @@ class ContentBody(Body):
 class DeclarationBody(Body):
     """A new declaration, or one that takes the place of a signed one."""
 
-    replaces_id = fields.String(load_default=None, validate=_ID)
+    replaces_id = fields.String(load_default=None, validate=ID)
     content = fields.Nested(ContentBody, required=True)
 
 
@@ -425,7 +361,7 @@ class DeclarationDetail(DeclarationOut):
 class SinceQuery(PurposeQuery):
     """The version to compare with; the one that was replaced when none is named."""
 
-    since = fields.String(load_default=None, validate=_ID)
+    since = fields.String(load_default=None, validate=ID)
 
 
 class DeclarationQuery(PageQuery):

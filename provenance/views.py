@@ -7,7 +7,8 @@ from provenance import agreement_views, declaration_views, inbox, record_views
 blps = [declaration_views.desk, agreement_views.desk, record_views.public, record_views.desk]
 INBOX = (inbox.drafts, inbox.to_conclude, inbox.copies_owed, inbox.ending_soon)
 NAV = (
-    NavItem("desk", N_("Declarations"), "declarations.index", order=40),
-    NavItem("desk", N_("Agreements"), "agreements.index", order=41),
-    NavItem("desk", N_("Catalogue records"), "records.kept", order=42),
+    NavItem("public", N_("Register of government data"), "register.index", place=20),
+    NavItem("desk", N_("Declarations"), "declarations.index", place=40),
+    NavItem("desk", N_("Agreements"), "agreements.index", place=41),
+    NavItem("desk", N_("Catalogue records"), "records.kept", roles=frozenset({"owner", "trader"}), place=42),
 )

@@ -33,3 +33,6 @@ ACTIONS: Words = {
     "authorisation.withdrawn": N_("A grantor withdrew its authorisation"),
     "acquisition.recorded": N_("What was bought here was recorded for later declarations"),
 }
+
+#: What a party hears of when somebody else, or nobody, did it.
+TOLD = frozenset(action for action in ACTIONS if action.partition(".")[0] == "agreement")

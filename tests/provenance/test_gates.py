@@ -226,7 +226,11 @@ def test_a_restraint_on_what_stands_behind_it_stops_new_trades(seller: Party, st
     upstream = origins.signed(stranger, content())
     last = origins.signed(seller, content(bought_source(origins.acquired(seller, upstream))))
     restraints.restrain(
-        people.staff(db, "security_administrator"), upstream.id, measure="suspension", basis="《数据安全法》第四十四条", reason="来源存疑"
+        people.staff(db, "security_administrator"),
+        upstream.id,
+        measure="suspension",
+        basis="《数据安全法》第四十四条",
+        reason="来源存疑",
     )
     assert stands(seller, last) == "K-05 restrained"
 

@@ -13,6 +13,7 @@ from exchange.actors import Actor
 from exchange.db import read
 from exchange.marks import N_, Words
 from exchange.web import access
+from exchange.web.desk import NavItem
 from exchange.web.field_messages import translated
 from exchange.web.languages import language
 from exchange.web.views import Answer, blueprint
@@ -21,11 +22,13 @@ from listings.search import FACETS, MAX_SEARCH, Search
 from listings.search_schemas import MANY, SearchQuery
 from listings.states import CATEGORIES
 from provenance import explanation, graph
+from provenance.lineage import trace
 from provenance.purposes import PURPOSES
 from provenance.vocabulary import KINDS
 
 catalogue = blueprint("catalogue", __name__)
 blps = [catalogue]
+NAV = (NavItem("public", N_("Catalogue"), "catalogue.list_products", place=10),)
 
 #: Facets of the form, in the order they stand there.
 HEADINGS: Words = {
@@ -97,8 +100,9 @@ def show_product(product_id: str) -> Answer:
         product = product_page.product(session, product_id)
         origin = lineage = None
         if product["declaration_id"] is not None:
-            origin = explanation.origin(session, product["declaration_id"])
-            lineage = graph.lineage_graph(session, product["declaration_id"], public=True)
+            links = trace(session, product["declaration_id"])
+            origin = explanation.origin_of(product["declaration_id"], links)
+            lineage = graph.graph_of(product["declaration_id"], links, public=True)
     return render_template(
         "listings/catalogue/product.html",
         product=product,

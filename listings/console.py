@@ -20,7 +20,7 @@ console = blueprint("listings_console", __name__, url_prefix="/console/listings"
 blps = [console]
 
 _READERS = tuple(sorted(queries.READERS))
-NAV = (NavItem("console", N_("Listings"), "listings_console.queue", roles=queries.READERS, order=20),)
+NAV = (NavItem("console", N_("Listings"), "listings_console.queue", roles=queries.READERS, place=20),)
 INBOX = (desk_queries.waits_for_reviewer,)
 
 

@@ -19,7 +19,7 @@ from exchange.members.models import Organisation
 from exchange.orm import Base, Bookkeeping
 from listings.models import Deposit, Offer, Product, Version
 from listings.states import CATEGORIES, OFFER
-from provenance.lineage import source_lines, trace
+from provenance.lineage import source_lines_of, trace
 from provenance.routing import classification_of
 from provenance.search import tokens
 
@@ -208,7 +208,7 @@ def _offered(session: Session, version_id: str) -> tuple[dict[str, int], Iterabl
 def _origin(session: Session, declaration_id: str | None) -> dict[str, Any]:
     """Where the data came from, as declared. A signed declaration never changes, so what is said here stays true."""
     links = () if declaration_id is None else trace(session, declaration_id)
-    lines = [] if declaration_id is None else source_lines(session, declaration_id)
+    lines = source_lines_of(links)
     found = None if declaration_id is None else classification_of(declaration_id, links)
     kinds = {link.source.kind for link in links if link.depth == 0}
     return {

@@ -20,8 +20,8 @@ objecting = blueprint("objecting", __name__)
 blps = [selling, wizard, deposit_pages, objecting]
 
 NAV = (
-    NavItem("desk", N_("Products"), "selling.list_products", order=20),
-    NavItem("desk", N_("Files"), "deposits.index", order=25),
+    NavItem("desk", N_("Products"), "selling.list_products", place=20),
+    NavItem("desk", N_("Files"), "deposits.index", place=25),
 )
 INBOX = (desk_queries.waits_for_seller,)
 

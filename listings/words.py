@@ -110,3 +110,6 @@ COLUMN_TYPES: Words = {
     "text": N_("text"),
     "other": N_("other"),
 }
+
+#: What a party hears of when somebody else, or nobody, did it.
+TOLD = frozenset(action for action in ACTIONS if action.partition(".")[0] in {"listing", "objection", "deposit"})

@@ -1,7 +1,7 @@
 """Amounts in the capital numerals of Chinese financial documents (大写), which cannot be altered by a stroke.
 
-After 《支付结算办法》 annex 1 (正确填写票据和结算凭证的基本规定): «整» after yuan or jiao, one «零» for a run of zeros between
-digits, the units 万 and 亿 for every fourth place.
+After 《支付结算办法》 annex 1 (正确填写票据和结算凭证的基本规定): «整» after yuan or jiao, one «零» for a run of zeros,
+the units 万 and 亿 for every fourth place.
 """
 
 from collections.abc import Mapping

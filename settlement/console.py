@@ -33,9 +33,9 @@ desk = blueprint("money_console", __name__, url_prefix="/console/money")
 blps = [disputes, desk]
 
 NAV = (
-    NavItem("console", N_("Disputes"), "dispute_console.queue", roles=frozenset({OFFICER, "auditor"}), order=40),
+    NavItem("console", N_("Disputes"), "dispute_console.queue", roles=frozenset({OFFICER, "auditor"}), place=40),
     NavItem(
-        "console", N_("Money desk"), "money_console.index", roles=frozenset({SETTLEMENT_OFFICER, "auditor"}), order=45
+        "console", N_("Money desk"), "money_console.index", roles=frozenset({SETTLEMENT_OFFICER, "auditor"}), place=45
     ),
 )
 

@@ -90,8 +90,8 @@ def _goods(said: Mapping[str, Any]) -> list[Row]:
 
 
 def _price(said: Mapping[str, Any]) -> list[Row]:
-    price, fee = amount_of(said["price"]), said["fee"]
-    percent = f"{fee['basis_points'] // 100}.{fee['basis_points'] % 100:02}%"
+    price = amount_of(said["price"])
+    percent = percent_of(said["fee"]["basis_points"])
     return [
         Row("价款", "Price", str(price), capitals(price)),
         Row("平台服务费", "Fee", f"{percent}，由卖方承担，向下取整", f"{percent}, paid by the seller, floored"),
@@ -149,6 +149,12 @@ def _signatures(signatures: Sequence[Mapping[str, Any]]) -> list[Row]:
     missing = {"seller", "buyer"} - {signed["side"] for signed in signatures}
     rows += [Row(_SIDES[side].zh, _SIDES[side].en, "尚未签署", "not signed yet") for side in sorted(missing)]
     return rows
+
+
+def percent_of(basis_points: int) -> str:
+    """A fee in per cent with two decimals, exactly."""
+    whole, part = divmod(basis_points, 100)
+    return f"{whole}.{part:02}%"
 
 
 def amount_of(facts: Mapping[str, str]) -> Money:

@@ -1,8 +1,7 @@
 """Life cycles of what follows an order: the grant to use the goods, the voucher, the seller's payout account."""
 
 from exchange.lifecycle import CLOCK, GATEWAY, Edge, Lifecycle
-from settlement.states import EXCHANGE
-from settlement.states import SETTLEMENT_OFFICER as SETTLEMENT_OFFICER
+from settlement.states import EXCHANGE, SETTLEMENT_OFFICER
 
 _CLOCK = (CLOCK,)
 _GATEWAY = (GATEWAY,)

@@ -167,9 +167,7 @@ def received(tx: Transaction, _order: Order, lot: Lot) -> None:
 
 
 REQUEST = Step("settlement.request", (two_parties, parties_vetted, purpose_covered, unrestrained))
-COUNTER = Step(
-    "settlement.counter", (two_parties, two_people, parties_vetted, standing, purpose_covered, unrestrained)
-)
+COUNTER = Step("settlement.counter", (two_parties, two_people, parties_vetted, standing, purpose_covered, unrestrained))
 SIGN = Step("settlement.sign", (two_parties, two_people, parties_vetted, standing, purpose_covered, unrestrained))
 PAY = Step("settlement.pay", (parties_vetted, standing, unrestrained, not_charged_back, in_time))
 DELIVER = Step("settlement.deliver", (unrestrained, not_charged_back))

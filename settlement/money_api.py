@@ -5,8 +5,8 @@ from typing import Any
 from exchange.web import access
 from exchange.web.api import PageQuery, blueprint
 from exchange.web.paging import Page
-from settlement import money_queries, payment_orders, queries
 from settlement import lot_schemas as schemas
+from settlement import money_queries, payment_orders, queries
 from settlement.lot_models import PaymentOrder
 from settlement.parties import PAYING
 from settlement.schemas import LotState, ReasonBody

@@ -32,9 +32,9 @@ filing_desk = blueprint("filings", __name__, url_prefix="/desk/filings")
 blps = [money_desk, grant_desk, filing_desk]
 
 NAV = (
-    NavItem("desk", N_("Money"), "money.index", roles=frozenset(PAYING), order=40),
-    NavItem("desk", N_("Rights to use"), "grants.grants_index", order=45),
-    NavItem("desk", N_("Filed deals"), "filings.filings_index", order=46),
+    NavItem("desk", N_("Money"), "money.index", roles=frozenset(PAYING), place=40),
+    NavItem("desk", N_("Rights to use"), "grants.grants_index", place=45),
+    NavItem("desk", N_("Filed deals"), "filings.filings_index", place=46),
 )
 
 #: The kinds of a statement's lines in words.

@@ -90,6 +90,7 @@ def _trade_page(order_id: str, *, forms: dict[str, Form] | None = None) -> str:
         voucher_number=order_queries.voucher_number(actor, order_id),
         forms=shown,
         told=_told,
+        fee=contract_sheet.percent_of(order["fee_basis_points"]),
         may_write=bool(actor.roles & set(messages.ROLES)),
     )
 
@@ -341,6 +342,7 @@ def waits(session: Session, actor: Actor) -> Iterable[Waiting]:
 _STATES = ("requested", "open", "completed", "refunded", "cancelled", "terminated")
 INBOX = (waits,)
 NAV = (
-    NavItem("desk", N_("Trades"), "trades.list_trades", order=10),
-    NavItem("desk", N_("Vouchers"), "vouchers.list_vouchers", order=40),
+    NavItem("public", N_("Check a voucher"), "voucher_check.enter", place=30),
+    NavItem("desk", N_("Trades"), "trades.list_trades", place=10),
+    NavItem("desk", N_("Vouchers"), "vouchers.list_vouchers", place=40),
 )

@@ -21,9 +21,8 @@ from listings.models import Version
 from provenance.lineage import source_lines
 from settlement import signed, statements
 from settlement.delivery_models import Grant, Receipt, Voucher
-from settlement.delivery_states import SETTLEMENT_OFFICER
 from settlement.models import Lot, Order
-from settlement.states import EXCHANGE
+from settlement.states import EXCHANGE, SETTLEMENT_OFFICER
 
 DOCUMENT = "databourse/voucher/v1"
 NOTE = "databourse/voucher-note/v1"

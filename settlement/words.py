@@ -148,3 +148,13 @@ ACTIONS: Words = {
     "voucher.restored": N_("The voucher is valid again"),
     "voucher.voided": N_("The voucher was made void"),
 }
+
+#: Whatever links to an order or a lot concerns its parties.
+HANDS_ON = ("ord_", "lot_")
+#: What a party hears of when the other one, or nobody, did it.
+TOLD = frozenset(
+    action
+    for action in ACTIONS
+    if action.partition(".")[0]
+    in {"order", "lot", "grant", "voucher", "extension", "refund", "filing", "dispute", "negotiation", "message"}
+)

@@ -57,11 +57,12 @@ def test_an_answer_is_given_once_by_the_seller(trade: Trade) -> None:
 def test_evidence_of_both_sides_is_sealed_and_read_by_those_concerned(trade: Trade) -> None:
     lot = trade.disputed()
     first = dispute_files.add_evidence(trade.buyer.actor, lot.id, title="a screenshot", content=PNG)
-    dispute_files.add_evidence(trade.seller.actor, lot.id, title="our log", content="行数 40\n".encode(), personal=False)
+    log = "行数 40\n".encode()
+    dispute_files.add_evidence(trade.seller.actor, lot.id, title="our log", content=log, personal=False)
     with read() as session:
         kept = {row.kind: row.content for row in session.scalars(select(Document).where(Document.subject == lot.id))}
     assert PNG not in kept["sealed_evidence"]
-    assert kept["evidence"] == "行数 40\n".encode()
+    assert kept["evidence"] == log
     for reader in (trade.buyer.actor, trade.seller.actor, staff(trade, "dispute_officer")):
         opened = dispute_files.read_evidence(reader, first.id)
         assert (opened.content, opened.media_type) == (PNG, "image/png")

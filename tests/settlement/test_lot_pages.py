@@ -3,7 +3,6 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -22,10 +21,11 @@ from exchange.db import advance_clock
 from exchange.web import access, desk, words
 from exchange.web.app import make_app
 from listings import offers
-from settlement import exports, payment_orders
+from settlement import delivery, exports, lots, payment_orders
 from settlement.gateways.stripe_gateway import EXTENSION
 from settlement.lot_models import Filing
 from settlement.models import Lot
+from settlement.states import LOT
 
 LANGUAGES = ("zh", "en")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -39,7 +39,7 @@ class Browser:
         client.set_cookie(access.COOKIE, token)
 
     def get(self, path: str, language: str = "en", **headers: str) -> TestResponse:
-        return self.client.get(path, headers={"Accept-Language": language} | headers)
+        return self.client.get(path, headers={"Accept-Language": language, "Accept": "text/html"} | headers)
 
     def send(self, page: str, action: str, **fields: Any) -> TestResponse:
         """Send the form of ``page`` that goes to ``action``."""
@@ -53,7 +53,7 @@ class Browser:
 
 
 @pytest.fixture
-def app(trade: Trade) -> Iterator[Flask]:
+def app(trade: Trade) -> Flask:
     """The pages of every room over the trade's database."""
     actors: dict[str, Actor] = {}
     app = make_app(secret_key=secrets.token_hex(24), base_url="http://localhost", load_actor=actors.get)
@@ -66,7 +66,7 @@ def app(trade: Trade) -> Iterator[Flask]:
     desk.init_app(app, wsgi.faces())
     app.extensions[EXTENSION] = trade.gateway
     app.extensions["test.actors"] = actors
-    yield app
+    return app
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def place(lot: Lot, action: str = "") -> str:
     return f"/desk/lots/{lot.id}" + (f"/{action}" if action else "")
 
 
-STATES = ("due", "funded", "delivered", "accepted", "disputed", "ruled", "settled", "refunding", "refunded", "cancelled")
+STATES = sorted(LOT.states)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -113,6 +113,24 @@ def test_what_is_another_partys_is_not_there(trade: Trade, browse: Any) -> None:
     fetched = own.send(place(lot), place(lot, "ticket"))
     assert (fetched.status_code, stranger.get(fetched.location).status_code) == (303, 404)
     assert own.get(fetched.location).get_data() == CSV
+
+
+def test_a_ticket_is_good_for_its_person_its_file_and_its_time(
+    trade: Trade, browse: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lot, own = trade.delivered(), browse(trade.buyer.actor)
+    colleague = browse(replace(trade.buyer.actor, person_id="per_colleague"))
+    shared = own.send(place(lot), place(lot, "ticket")).location
+    assert (colleague.get(shared).status_code, own.get(shared).status_code) == (404, 200)
+    lots.reject_lot(trade.buyer.actor, lot.id, reason="wrong encoding")
+    lots.deliver_lot(trade.seller.actor, lot.id)
+    other_file = own.get(shared)
+    assert (other_file.status_code, other_file.get_data()[:9] == CSV[:9]) == (404, False)
+    monkeypatch.setattr(delivery, "TICKET_LIFETIME", timedelta(seconds=-1))
+    expired = own.send(place(lot), place(lot, "ticket")).location
+    for language in LANGUAGES:
+        answer = own.get(expired, language)
+        assert (answer.status_code, bool(CHINESE.search(answer.get_data(as_text=True)))) == (404, True)
 
 
 def test_a_buyer_pays_on_the_gateways_page(trade: Trade, browse: Any) -> None:
@@ -232,7 +250,7 @@ def test_no_decision_where_the_contract_has_none(trade: Trade, browse: Any) -> N
     lot = trade.answered(trade.disputed(disputes="none"))
     officer = browse(staff(trade, "dispute_officer"))
     case = f"/console/disputes/{lot.id}"
-    for language, said in (("en", "the parties and the courts"), ("zh", "法院")):
+    for language, said in (("en", "the parties and the courts"), ("zh", "双方协商")):
         shown = officer.get(case, language).get_data(as_text=True)
         assert said in shown
         assert f'action="{case}/rule"' not in shown
@@ -276,9 +294,9 @@ def test_pages_of_money_and_rights(trade: Trade, browse: Any) -> None:
     trade.delivered()
     buyer, seller = browse(trade.buyer.actor), browse(trade.seller.actor)
     for language in LANGUAGES:
-        for path in ("/desk/money", "/desk/money/account", "/desk/grants", "/desk/filings", "/desk/filings/new", "/desk"):
-            assert buyer.get(path, language).status_code == 200
-            assert seller.get(path, language).status_code == 200
+        for path in ("money", "money/account", "grants", "filings", "filings/new", "trades"):
+            assert buyer.get(f"/desk/{path}", language).status_code == 200
+            assert seller.get(f"/desk/{path}", language).status_code == 200
     bad = buyer.send("/desk/money/account", "/desk/money/account", country="Chongqing")
     assert bad.status_code == 422
     asked = buyer.send("/desk/money/account", "/desk/money/account", country="HK")
@@ -311,6 +329,12 @@ def test_a_deal_is_filed_through_the_pages(trade: Trade, browse: Any) -> None:
     assert seller.get(f"{page}/receipt.json").json["number"].startswith("F-")
 
 
+def confirmation(officer: Browser) -> re.Match[str] | None:
+    """The order that the officer may confirm."""
+    shown = officer.get("/console/money").get_data(as_text=True)
+    return re.search(r'action="(/console/money/orders/[^"]+)/confirm"', shown)
+
+
 @pytest.mark.rule("I-08")
 def test_the_money_desk_needs_two_officers(trade: Trade, browse: Any) -> None:
     lot = trade.disputed()
@@ -324,13 +348,13 @@ def test_the_money_desk_needs_two_officers(trade: Trade, browse: Any) -> None:
         assert one.get("/console", language).status_code == 200
     reason = {f"return_{lot.id}-reason": "nobody answers"}
     assert one.send("/console/money", f"/console/money/lots/{lot.id}/return", **reason).status_code == 303
-    order = re.search(r'action="(/console/money/orders/[^"]+)/confirm"', other.get("/console/money").get_data(as_text=True))
+    order = confirmation(other)
     assert order is not None
     assert "/confirm" not in one.get("/console/money").get_data(as_text=True)
     token = one.send("/console/money", f"{order[1]}/withdraw")
     assert token.status_code == 303
     assert one.send("/console/money", f"/console/money/lots/{lot.id}/return", **reason).status_code == 303
-    again = re.search(r'action="(/console/money/orders/[^"]+)/confirm"', other.get("/console/money").get_data(as_text=True))
+    again = confirmation(other)
     assert again is not None
     with pytest.raises(Exception, match="proposed this yourself"):
         payment_orders.confirm_payment_order(first, again[1].rsplit("/", 1)[-1])

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from market import open_data, published_product
-from people import approved_company, staff
+from people import PASSWORD, approved_company, authorised, handler, staff
 from sqlalchemy import select, update
 from trades import PURPOSE, Trade, entries, found, lot_of, restrained
 
@@ -14,6 +14,7 @@ from exchange.actors import Actor
 from exchange.db import advance_clock, read, transaction
 from exchange.errors import Conflict, Forbidden, Invalid, NotFound, Refused, TooManyRequests, WrongState
 from exchange.journal import canonical
+from exchange.members import authority
 from exchange.members.models import MemberKey, Signature
 from exchange.money import Money
 from listings import offers
@@ -323,3 +324,37 @@ def test_a_dispute_officer_reads_messages_in_a_dispute_only_and_that_is_recorded
     assert entries(disputed.order_id)[-1] == "order.messages_read"
     with pytest.raises(Forbidden):
         messages.in_dispute(trade.buyer.actor, disputed.order_id)
+
+
+# -- authority --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("I-07")
+@pytest.mark.parametrize("step", ["request", "counter", "sign"])
+def test_a_handler_signs_within_a_letter_of_authority_only(trade: Trade, step: str) -> None:
+    side = "buyer" if step == "request" else "seller"
+    party = getattr(trade, side)
+    who = handler(trade, party)
+
+    def take() -> object:
+        if step == "request":
+            asked = Request(trade.product.offer_id, PURPOSE, "officer", PASSWORD)
+            return orders.request_order(who, asked)
+        order = trade.request()
+        if step == "counter":
+            return negotiation.counter_order(who, order.id, Changes(term_days=30), password=PASSWORD)
+        return orders.sign_order(who, order.id, password=PASSWORD)
+
+    def refused() -> str:
+        with pytest.raises(Refused) as caught:
+            take()
+        assert caught.value.rule_id == "I-07"
+        return caught.value.code
+
+    assert refused() == "no_authority"
+    low = authorised(party, who, ceiling=Money(119_999, "HKD"))
+    assert refused() == "above_ceiling"
+    authority.revoke_authority(party.actor, low.id)
+    assert refused() == "authority_ended"
+    authorised(party, who, ceiling=Money(120_000, "HKD"))
+    take()

@@ -19,8 +19,8 @@ console.context_processor(options.helpers)
 blps = [console]
 _SCOPES = ("administrator", "auditor")
 NAV = (
-    NavItem("console", N_("Directives in force"), "oversight_console.list_directives", queries.STAFF, order=80),
-    NavItem("console", N_("Scopes of organs"), "oversight_console.list_scopes", frozenset(_SCOPES), order=81),
+    NavItem("console", N_("Directives in force"), "oversight_console.list_directives", queries.STAFF, place=80),
+    NavItem("console", N_("Scopes of organs"), "oversight_console.list_scopes", frozenset(_SCOPES), place=81),
 )
 #: The auditor sees counts of the last days.
 COUNTED = timedelta(days=30)

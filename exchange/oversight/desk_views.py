@@ -20,7 +20,7 @@ from exchange.web.views import Answer, blueprint, done
 
 desk = blueprint("party_directives", __name__, url_prefix="/desk/directives")
 blps = [desk]
-NAV = (NavItem("desk", N_("Directives"), "party_directives.list_directives", roles=READING, order=85),)
+NAV = (NavItem("desk", N_("Directives"), "party_directives.list_directives", roles=READING, place=85),)
 
 _SUFFIXES = {"application/pdf": "pdf", "image/png": "png", "image/jpeg": "jpg"}
 

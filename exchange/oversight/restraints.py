@@ -36,8 +36,7 @@ def restrain(tx: Transaction, subject: str, *, measure: str, basis: str, reason:
         Forbidden: The actor is no security administrator.
         Invalid: ``subject`` has not the form of an id, or basis or reason is missing.
     """
-    tx.actor.need(OPERATOR)
-    role, org_id = _overseer(tx)
+    role, org_id = _overseer(tx, OPERATOR)
     if not entry.is_subject(subject):
         raise Invalid("A restraint names a subject by its id.", code="invalid_subject")
     if not (basis.strip() and reason.strip()):
@@ -67,7 +66,7 @@ def lift(tx: Transaction, restraint_id: str, *, reason: str) -> Restraint:
             ordered it: that takes two officers.
         NotFound: There is no such restraint.
     """
-    role, org_id = _overseer(tx)
+    role, org_id = _overseer(tx, REGULATOR, OPERATOR)
     restraint = tx.lock(Restraint, restraint_id)
     if restraint.org_id != org_id:
         raise Forbidden("The body that ordered this lifts it.", code="another_body")
@@ -108,9 +107,9 @@ def release(tx: Transaction, directive: Directive) -> None:
         tx.record(restraint.subject, "subject.unrestrained", by=REGULATOR, links=links)
 
 
-def _overseer(tx: Transaction) -> tuple[str, str]:
-    """The role of an overseer, and the body acted for."""
-    role = tx.actor.need(REGULATOR, OPERATOR)
+def _overseer(tx: Transaction, *roles: str) -> tuple[str, str]:
+    """Which of ``roles`` the actor holds, and the body acted for."""
+    role = tx.actor.need(*roles)
     if tx.actor.org_id is None:
         raise Forbidden("An overseer acts for a body.")
     return role, tx.actor.org_id

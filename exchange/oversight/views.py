@@ -32,12 +32,12 @@ oversight.context_processor(options.helpers)
 blps = [oversight, *desk_views.blps, *console.blps]
 
 NAV = (
-    NavItem("oversight", N_("Overview"), "oversight.overview", order=10),
-    NavItem("oversight", N_("Search the journal"), "oversight.search", order=20),
-    NavItem("oversight", N_("Directives"), "oversight.list_directives", order=30),
-    NavItem("oversight", N_("Ledger of government data products"), "oversight.ledger", order=40),
-    NavItem("oversight", N_("Case files"), "oversight.list_case_files", order=50),
-    NavItem("oversight", N_("Inspections"), "oversight.list_inspections", order=60),
+    NavItem("oversight", N_("Overview"), "oversight.overview", place=10),
+    NavItem("oversight", N_("Search the journal"), "oversight.search", place=20),
+    NavItem("oversight", N_("Directives"), "oversight.list_directives", place=30),
+    NavItem("oversight", N_("Ledger of government data products"), "oversight.ledger", place=40),
+    NavItem("oversight", N_("Case files"), "oversight.list_case_files", place=50),
+    NavItem("oversight", N_("Inspections"), "oversight.list_inspections", place=60),
     *desk_views.NAV,
     *console.NAV,
 )

@@ -39,3 +39,6 @@ ACTIONS: Words = {
     "subject.restrained": N_("This was suspended by an overseer"),
     "subject.unrestrained": N_("The suspension was lifted"),
 }
+
+#: What a party hears of when somebody else, or nobody, did it.
+TOLD = frozenset(action for action in ACTIONS if action.partition(".")[0] in {"directive", "restraint"})

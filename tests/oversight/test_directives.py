@@ -329,6 +329,3 @@ def test_staff_see_what_is_in_force_without_its_words(db: Database) -> None:
         rows = room.directives(Actor("per_s", "org_operator", frozenset({role}))).items
         assert [row["id"] for row in rows] == [made.id]
         assert not {"demand", "said"} & rows[0].keys()
-
-
-# -- with real goods -------------------------------------------------------------------------------------------------

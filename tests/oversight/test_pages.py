@@ -203,7 +203,7 @@ def test_the_pages_say_everything_in_the_readers_language(site: Site, lang: str)
         heading = re.search(r"<h1[^>]*>(.*?)</h1>", answer.text, re.DOTALL)
         assert heading is not None
         assert bool(CHINESE.search(heading[1])) == (lang == "zh"), (page, heading[1])
-        banner = re.search(r'<div class="banner".*?</div>', answer.text, re.DOTALL)
+        banner = re.search(r'<aside class="banner".*?</aside>', answer.text, re.DOTALL)
         assert banner is not None, page
     directives.confirm_directive(SECOND, made.id)
     for who, path in (

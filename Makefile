@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 HOME_FOLDER := $(if $(DATABOURSE_HOME),$(DATABOURSE_HOME),var)
 
-.PHONY: demo run test check bench browser clean
+.PHONY: demo run test simulate check bench browser clean
 
 demo: .venv/running
 	$(BIN)/databourse demo
@@ -14,6 +14,10 @@ run: .venv/running
 
 test: .venv/testing browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+# More of the simulation than ``make test`` runs: make simulate SEED=7 STEPS=50000
+simulate: .venv/testing
+	SEED=$(or $(SEED),20260701) STEPS=$(or $(STEPS),10000) $(BIN)/python -m pytest -q tests/simulation
 
 check: .venv/testing
 	$(BIN)/ruff check .

@@ -40,6 +40,7 @@ def rooms() -> None:
     import exchange.members.demonstration
     import exchange.members.notifications
     import exchange.oversight.api
+    import exchange.oversight.jobs  # noqa: F401  (their tables)
     import listings.api
     import listings.jobs
     import provenance.api
@@ -74,6 +75,7 @@ def create_app(opened: "House") -> "Flask":
     import exchange.members.demonstration
     import exchange.oversight.api
     import listings.api
+    import listings.catalogue
     import provenance.api
     import settlement.api
     import settlement.delivery_api
@@ -93,6 +95,7 @@ def create_app(opened: "House") -> "Flask":
     for blueprint in (pages.blueprint, log.blueprint, hooks.hooks):
         app.register_blueprint(blueprint)
     words.init_app(app, _words())
+    app.extensions[pages.NEWEST] = listings.catalogue.newest
     desk.init_app(app, faces())
     for blueprint in (*blueprints, hooks.hooks):
         csrf.exempt(blueprint)  # bearer tokens and signatures are never sent by a browser on its own
@@ -148,20 +151,26 @@ def _union(name: str) -> "dict[str, str]":
 def worker(opened: "House") -> "Worker":
     """Everything that falls due, in all rooms."""
     import exchange.members.jobs
+    import exchange.oversight.jobs
     import listings.jobs
     import provenance.jobs
     import settlement.jobs
+    import settlement.words
     from exchange import hygiene
     from exchange.jobs import Worker
     from exchange.members import notifications, stale
 
     rooms()
-    parts = (exchange.members.jobs, provenance.jobs, listings.jobs, settlement.jobs)
+    parts = (exchange.members.jobs, exchange.oversight.jobs, provenance.jobs, listings.jobs, settlement.jobs)
     carriers = dict(settlement.jobs.outbox(opened.gateway))
     carriers[notifications.MAIL] = notifications.carrier(_union("ACTIONS"), opened.config.base_url)
     for part in parts:
         carriers |= getattr(part, "OUTBOX", {})
-    rounds = [*settlement.jobs.rounds(opened.gateway), notifications.follow(frozenset(_union("TOLD")))]
+    rounds = [
+        *settlement.jobs.rounds(opened.gateway),
+        *exchange.oversight.jobs.ROUNDS,
+        notifications.follow(frozenset(_union("TOLD")), settlement.words.HANDS_ON),
+    ]
     rounds.append(hygiene.Hygiene(*hygiene.STALE, *stale.STALE))
     if opened.sandbox is not None:
         rounds.append(lambda: _deliver_webhooks(opened))
@@ -292,10 +301,12 @@ def prepare(open_house: House) -> None:
     """Bring the schema up to date and enter what a new installation starts with. Repeating it changes nothing."""
     from exchange import calendar, migrate
     from exchange.actors import Actor
+    from listings import shelf
     from settlement.sandbox import store, webhooks
 
     rooms()
     migrate.upgrade(open_house.databases["owner"])
+    shelf.restock()
     calendar.seed(Actor(None, None, frozenset({"operator"})))
     if open_house.sandbox is not None:
         config, owner = open_house.config, open_house.conninfo("owner")

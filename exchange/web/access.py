@@ -36,9 +36,12 @@ class Access:
 
 
 def init_app(app: Flask, load_actor: ActorLoader) -> None:
-    """Deny every view without a guard, and look actors up by ``load_actor``."""
+    """Deny every view without a guard, and look actors up by ``load_actor``.
+
+    To be called before what reads a request's body: who may not call is told so first.
+    """
     app.extensions["load_actor"] = load_actor
-    app.before_request(_deny_unguarded)
+    app.before_request(_ask_guard)
 
 
 def guard_of(view: Callable[..., Any]) -> Access | None:
@@ -137,20 +140,27 @@ def _token() -> str | None:
 def _guarded(view: View, access: Access) -> View:
     @functools.wraps(view)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if access.kind != "public":
-            who = caller()
-            if who.person_id is None:
-                raise NotSignedIn("Sign in first.")
-            if access.roles and not access.roles & who.roles:
-                raise Forbidden("This needs one of the roles: %(roles)s.", roles=", ".join(sorted(access.roles)))
+        _ask(access)
         return view(*args, **kwargs)
 
     call.__access__ = access  # type: ignore[attr-defined]
     return call  # type: ignore[return-value]
 
 
-def _deny_unguarded() -> None:
+def _ask(access: Access) -> None:
+    if access.kind == "public":
+        return
+    who = caller()
+    if who.person_id is None:
+        raise NotSignedIn("Sign in first.")
+    if access.roles and not access.roles & who.roles:
+        raise Forbidden("This needs one of the roles: %(roles)s.", roles=", ".join(sorted(access.roles)))
+
+
+def _ask_guard() -> None:
     if request.endpoint in (None, "static"):
         return
-    if guard_of(current_app.view_functions[request.endpoint]) is None:
+    guard = guard_of(current_app.view_functions[request.endpoint])
+    if guard is None:
         raise InvariantBroken("the route %(endpoint)s has no guard", endpoint=request.endpoint)
+    _ask(guard)

@@ -37,13 +37,13 @@ def make_app(*, secret_key: str, base_url: str, load_actor: access.ActorLoader) 
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         PROPAGATE_EXCEPTIONS=False,
     )
+    app.before_request(_name_request)
+    app.before_request(_refuse_nul)
+    access.init_app(app, load_actor)
     csrf.init_app(app)
     languages.init_app(app)
     filters.init_app(app)
     problems.init_app(app)
-    app.before_request(_name_request)
-    app.before_request(_refuse_nul)
-    access.init_app(app, load_actor)
     app.after_request(_add_headers)
     return app
 

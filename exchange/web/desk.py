@@ -43,7 +43,7 @@ class NavItem:
     label: str
     endpoint: str
     roles: frozenset[str] = frozenset()
-    order: int = 50
+    place: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ class _Desks:
 
 blueprint = Blueprint("desk", __name__)
 NAV = (
-    NavItem("desk", N_("Inbox"), "desk.party", order=0),
-    NavItem("console", N_("Console"), "desk.console", order=0),
-    NavItem("public", N_("Rules"), "pages.duties", order=80),
-    NavItem("public", N_("The log"), "pages.log", order=90),
+    NavItem("desk", N_("Inbox"), "desk.party", place=0),
+    NavItem("console", N_("Console"), "desk.console", place=0),
+    NavItem("public", N_("Rules"), "pages.duties", place=80),
+    NavItem("public", N_("The log"), "pages.log", place=90),
 )
 
 
@@ -86,7 +86,7 @@ def init_app(app: Flask, faces: Iterable[ModuleType]) -> None:
             app.register_blueprint(part)
         menu += getattr(face, "NAV", ())
         inbox += getattr(face, "INBOX", ())
-    app.extensions[_EXTENSION] = _Desks(sorted(menu, key=lambda item: item.order), inbox)
+    app.extensions[_EXTENSION] = _Desks(sorted(menu, key=lambda item: item.place), inbox)
     app.jinja_env.globals.update(
         desk_of=desk_of, menu=menu_of_reader, reader=access.caller, public_menu=public_menu, own_menu=own_menu
     )
@@ -160,4 +160,3 @@ def console() -> Answer:
 def own() -> Answer:
     """To the reader's own desk."""
     return redirect(home_of(access.caller().roles), 303)
-

@@ -47,7 +47,7 @@ def day(instant: datetime | date) -> str:
 def left(instant: datetime) -> str:
     """How far away a deadline is, or how long ago it passed, on the exchange's clock."""
     distance = instant - clock.now()
-    words = format_timedelta(abs(distance), threshold=1.2, locale="zh" if language() == "zh" else "en")
+    words = format_timedelta(abs(distance), threshold=1, locale="zh" if language() == "zh" else "en")
     if distance.total_seconds() < 0:
         return str(gettext("overdue by %(time)s", time=words))
     return str(gettext("%(time)s left", time=words))
@@ -59,16 +59,16 @@ def overdue(instant: datetime) -> bool:
 
 
 def money(amount: Money | Mapping[str, Any]) -> str:
-    """An amount with its currency, as the reader's language writes it."""
+    """An amount with its currency by its code: two dollars look alike."""
     shown = amount if isinstance(amount, Money) else Money.parse(str(amount["amount"]), str(amount["currency"]))
-    words = format_currency(shown.decimal, shown.currency, locale="zh" if language() == "zh" else "en")
-    return f"{words} {shown.currency}" if shown.currency not in words else words
+    return format_currency(shown.decimal, shown.currency, format="¤¤ #,##0.00", locale="en")
 
 
 def size(size_bytes: int) -> str:
-    """A number of bytes to three digits, in binary units."""
+    """A number of bytes with one decimal, cut off, in binary units."""
     power = max(0, min((size_bytes.bit_length() - 1) // 10, len(_SIZES) - 1))
-    return f"{size_bytes / _STEP**power:.4g} {_SIZES[power]}"
+    whole, tenth = divmod(size_bytes * 10 // _STEP**power, 10)
+    return f"{whole}.{tenth} {_SIZES[power]}" if tenth else f"{whole} {_SIZES[power]}"
 
 
 def short_ident(text: str) -> str:

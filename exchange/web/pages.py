@@ -1,6 +1,6 @@
 """The few plain pages everybody may read: home, the rules, the log."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, current_app, render_template
 
 from exchange import attest, rules
 from exchange.db import read
@@ -12,12 +12,18 @@ from exchange.web.languages import language
 
 blueprint = Blueprint("pages", __name__)
 
+#: What finds the cards of what was published last; the roof hands it in.
+NEWEST = "databourse.newest"
+
 
 @blueprint.get("/")
 @access.public
 def home() -> str:
-    """What this is, the doors into it, and how far the log has come."""
-    return render_template("exchange/home.html", checkpoint=_checkpoint())
+    """What this is, the doors into it, what is new on offer, and how far the log has come."""
+    shown = current_app.extensions.get(NEWEST)
+    with read() as session:
+        newest = shown(session) if shown is not None else None
+    return render_template("exchange/home.html", checkpoint=_checkpoint(), newest=newest)
 
 
 @blueprint.get("/rules")

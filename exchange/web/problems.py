@@ -3,12 +3,14 @@
 import logging
 from http import HTTPStatus
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
-from flask import Flask, Response, g, jsonify, render_template, request
+from flask import Flask, Response, g, jsonify, redirect, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
 
 from exchange import errors, rules
 from exchange.web.field_messages import translated
@@ -116,7 +118,9 @@ def _bare(status: HTTPStatus, code: str, detail: str) -> dict[str, Any]:
     }
 
 
-def _exchange_error(error: errors.ExchangeError) -> Response:
+def _exchange_error(error: errors.ExchangeError) -> BaseResponse:
+    if isinstance(error, errors.NotSignedIn) and _is_page() and request.method == "GET":
+        return redirect(f"/sign-in?{urlencode({'next': request.full_path.rstrip('?')})}", HTTPStatus.SEE_OTHER)
     body, status = problem(error)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("invariant broken: %s", error, exc_info=error)
@@ -154,9 +158,14 @@ def _unforeseen(error: Exception) -> Response:
     return _answer(_bare(status, known.code, gettext(known.detail)), status)
 
 
-def _answer(body: dict[str, Any], status: HTTPStatus) -> Response:
+def _is_page() -> bool:
+    """Whether the answer goes to a reader's browser."""
     best = request.accept_mimetypes.best_match(["application/json", "application/problem+json", "text/html"])
-    if best == "text/html" and not request.path.startswith("/api/"):
+    return best == "text/html" and not request.path.startswith("/api/")
+
+
+def _answer(body: dict[str, Any], status: HTTPStatus) -> Response:
+    if _is_page():
         response = Response(render_template("exchange/problem.html", problem=body), status.value)
     else:
         response = jsonify(body)

@@ -70,7 +70,7 @@ def test_a_regulators_look_at_an_unpublished_version_is_recorded(site: Site) -> 
     shown = site.call(officer, "GET", f"/versions/{draft.id}?purpose=case%207")
     assert (shown.status_code, shown.json["file"]["submission"]) == (200, 0)
     look = entries_of(f"look_{officer.org_id}")[-1]
-    assert look["facts"] == {"what": "version", "about": draft.id, "purpose": "case 7"}
+    assert look["facts"] == {"what": "version", "about": draft.id, "purpose": "stated"}
     assert "look" not in str(entries_of(draft.id))
     assert site.call(site.buyer, "GET", f"/versions/{draft.id}?purpose=curiosity").status_code == 404
     assert site.call(officer, "GET", "/versions/queue").status_code == 403

@@ -110,7 +110,7 @@ def request(town: Town) -> Attempt:
 def negotiate(town: Town) -> Attempt | None:
     waiting = town.watch.rows(
         "SELECT id, offer_id, buyer_org_id, seller_org_id, proposed_by, amount_minor FROM trade_order"
-        " WHERE state = 'requested'"
+        " WHERE state = 'requested' ORDER BY id"
     )
     if not waiting:
         return None
@@ -239,7 +239,7 @@ _VERBS: dict[str, tuple[int, Callable[[Town, str, Deal], Callable[[Actor], Any]]
 def answer_a_proposal(town: Town) -> Attempt | None:
     """Agree to, decline or withdraw an extension or a refund."""
     table, kind = town.dice.choice((("lot_extension", "extension"), ("refund", "refund")))
-    proposed = town.watch.rows(f"SELECT id, lot_id, proposed_by FROM {table} WHERE state = 'proposed'")  # noqa: S608
+    proposed = town.watch.rows(f"SELECT id, lot_id, proposed_by FROM {table} WHERE state = 'proposed' ORDER BY id")  # noqa: S608
     if not proposed:
         return None
     row = town.dice.choice(proposed)
@@ -249,7 +249,9 @@ def answer_a_proposal(town: Town) -> Attempt | None:
     proposer = deal.buyer if row["proposed_by"] == "buyer" else deal.seller
     may = by is proposer if step == "withdraw" else by in {deal.buyer, deal.seller} - {proposer}
     verb = getattr(extensions if kind == "extension" else refunds, f"{step}_{kind}")
-    return Attempt(f"{_name(by)}: {step} {row['id']}", lambda actor: verb(actor, row["id"]), by.actor, must_fail=not may)
+    return Attempt(
+        f"{_name(by)}: {step} {row['id']}", lambda actor: verb(actor, row["id"]), by.actor, must_fail=not may
+    )
 
 
 # -- officers ---------------------------------------------------------------------------------------------------------
@@ -273,7 +275,9 @@ def rule(town: Town) -> Attempt | None:
 def order_payment(town: Town) -> Attempt | None:
     """Propose one of the three things that officers order to be paid."""
     by, reason = town.dice.choice(town.settlement_officers), "as the file shows"
-    failed = town.watch.rows("SELECT id FROM money_op WHERE state = 'failed' AND kind IN ('transfer', 'refund')")
+    failed = town.watch.rows(
+        "SELECT id FROM money_op WHERE state = 'failed' AND kind IN ('transfer', 'refund') ORDER BY id"
+    )
     if failed and town.dice.random() < 0.7:
         op = town.dice.choice(failed)["id"]
         return Attempt(f"again {op}", lambda actor: payment_orders.propose_again(actor, op, reason=reason), by)
@@ -294,7 +298,7 @@ def order_payment(town: Town) -> Attempt | None:
 
 
 def decide_payment(town: Town) -> Attempt | None:
-    waiting = town.watch.rows("SELECT id, proposed_by FROM payment_order WHERE state = 'proposed'")
+    waiting = town.watch.rows("SELECT id, proposed_by FROM payment_order WHERE state = 'proposed' ORDER BY id")
     if not waiting:
         return None
     row, by = town.dice.choice(waiting), town.dice.choice(town.settlement_officers)
@@ -347,7 +351,7 @@ def disturb_events(town: Town) -> Attempt:
 
 def pay_on_page(town: Town) -> Attempt | None:
     open_pages = town.watch.rows(
-        "SELECT id FROM sandbox.objects WHERE kind = 'checkout.session' AND body->>'status' = 'open'"
+        "SELECT id FROM sandbox.objects WHERE kind = 'checkout.session' AND body->>'status' = 'open' ORDER BY position"
     )
     if not open_pages:
         return None
@@ -358,7 +362,7 @@ def pay_on_page(town: Town) -> Attempt | None:
 def claim_back(town: Town) -> Attempt | None:
     charges = town.watch.rows(
         "SELECT id FROM sandbox.objects WHERE kind = 'charge' AND body @> %s"
-        " AND body->>'amount' <> body->>'amount_refunded'",
+        " AND body->>'amount' <> body->>'amount_refunded' ORDER BY position",
         '{"status": "succeeded", "disputed": false}',
     )
     if not charges:
@@ -369,7 +373,7 @@ def claim_back(town: Town) -> Attempt | None:
 
 def decide_claim(town: Town) -> Attempt | None:
     disputes = town.watch.rows(
-        "SELECT id FROM sandbox.objects WHERE kind = 'dispute' AND body->>'status' = 'needs_response'"
+        "SELECT id FROM sandbox.objects WHERE kind = 'dispute' AND body->>'status' = 'needs_response' ORDER BY position"
     )
     if not disputes:
         return None
@@ -381,9 +385,11 @@ def decide_claim(town: Town) -> Attempt | None:
 
 
 def work(town: Town) -> Attempt:
-    if town.dice.random() < 0.7:
-        town.hurry()
-    return _happens("the worker steps", town.worker.step)
+    def step() -> None:
+        town.hurry()  # what is due must not depend on how fast this machine is
+        town.worker.step()
+
+    return _happens("the worker steps", step)
 
 
 def events_arrive(town: Town) -> Attempt:

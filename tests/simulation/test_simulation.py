@@ -5,10 +5,12 @@ from collections import Counter, deque
 from pathlib import Path
 
 import pytest
+from faults.whole_log import rehashed
 from simulation.deeds import Attempt, chosen
 from simulation.town import Town, open_town
 from simulation.watch import Violated
 
+from exchange import attest
 from exchange.errors import ExchangeError, InvariantBroken
 from exchange.postgres import Server
 from settlement.reconciliation import reconcile
@@ -48,10 +50,12 @@ def test_every_invariant_holds_after_each_step(
 def _step(town: Town, number: int, last: deque[str]) -> str:
     attempt = chosen(town)
     last.append(f"{number}. {attempt.words}")
-    outcome = _carry_out(town, attempt)
+    try:
+        outcome = _carry_out(town, attempt)
+    finally:
+        if town.complaints.heard:
+            raise Violated("\n".join(town.complaints.heard))
     last[-1] += f": {outcome}"
-    if town.complaints.heard:
-        raise Violated("\n".join(town.complaints.heard))
     if number % WHOLE_LOOKS == 0:
         town.watch.look_at_everything()
     return outcome.partition(" ")[0]
@@ -90,14 +94,21 @@ _LOOKS = frozenset({"ticket.issued", "receipt.served", "receipt.problem"})
 
 def _end(town: Town) -> None:
     """When the dust has settled nothing is on its way, and the gateway has exactly what the ledger says it has."""
-    for row in town.watch.rows("SELECT id FROM sandbox.objects WHERE kind = 'dispute' AND body @> %s", _OPEN):
+    town.come_to_rest()
+    for row in town.watch.rows("SELECT id FROM sandbox.objects WHERE kind = 'dispute' AND body @> %s", _UNDECIDED):
         town.site.control.decide_dispute(row["id"], "lost")
+    for row in town.watch.rows("SELECT id FROM sandbox.objects WHERE kind = 'checkout.session' AND body @> %s", _OPEN):
+        town.site.house.gateway.expire_checkout(row["id"])
     town.come_to_rest()
     town.watch.look_at_everything()
     found = reconcile(town.site.house.gateway)
     town.watch.look_at_everything()
     assert (found.waiting, found.suspense, list(found.missing), list(found.discrepancies)) == (0, 0, [], [])
     assert town.watch.balances["cash:stripe:HKD"] == town.watch.balance_at_gateway()
+    assert town.watch.rows("SELECT id, kind, state FROM money_op WHERE state IN ('planned', 'sent', 'unknown')") == []
+    while town.sequencer.step():
+        pass
+    rehashed(town.site.house.conninfo("owner"), attest.vkey())
 
 
-_OPEN = '{"status": "needs_response"}'
+_UNDECIDED, _OPEN = '{"status": "needs_response"}', '{"status": "open"}'

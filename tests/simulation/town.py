@@ -1,13 +1,16 @@
 """Where the simulation takes place: parties, officers, goods on sale, and a worker that steps when it is told to."""
 
 import dataclasses
+import functools
 import logging
 import random
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import exchange_site
 import pytest
@@ -20,6 +23,7 @@ from people import Party, approved_company, staff
 from exchange import attest, clock
 from exchange.actors import Actor
 from exchange.jobs import Worker
+from exchange.errors import InvariantBroken
 from exchange.journal.sequencer import Sequencer
 from exchange.members import notifications  # noqa: F401  (its tables belong to the template of the databases)
 from exchange.money import Money
@@ -123,7 +127,12 @@ def open_town(server: Server, template: str, home: Path, seed: int) -> Iterator[
         complaints, watch = Complaints(), Watch(site.house.conninfo("owner"))
         sequencer = Sequencer(site.house.conninfo("sequencer"), attest.signer())
         worker = wsgi.worker(site.house)
-        worker = dataclasses.replace(worker, rounds=worker.rounds[:-1])  # events are handed over by ``deliver_events``
+        worker = dataclasses.replace(
+            worker,
+            due=_loud(worker.due, complaints),
+            outbox=_loud(worker.outbox, complaints),
+            rounds=worker.rounds[:-1],  # events are handed over by ``deliver_events``
+        )
         town = Town(
             site=site,
             dice=random.Random(seed),  # noqa: S311  (so that a failure can be repeated)
@@ -145,6 +154,23 @@ def open_town(server: Server, template: str, home: Path, seed: int) -> Iterator[
             sequencer.close()
             watch.close()
             logging.getLogger().removeHandler(complaints)
+
+
+def _loud(handlers: Mapping[str, Callable[..., Any]], complaints: Complaints) -> dict[str, Callable[..., Any]]:
+    """The same, but a fault of the exchange is heard with where it came from: a worker keeps its code only."""
+
+    def loud(handler: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(handler)
+        def call(*arguments: Any) -> Any:
+            try:
+                return handler(*arguments)
+            except InvariantBroken:
+                complaints.heard.append(traceback.format_exc())
+                raise
+
+        return call
+
+    return {kind: loud(handler) for kind, handler in handlers.items()}
 
 
 def _people_and_goods(site: Site) -> tuple[dict[str, Party], dict[str, Goods]]:

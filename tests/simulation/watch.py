@@ -5,7 +5,6 @@ name, and money is added up from single transfers and from what the sandbox says
 new since the last one and the rows that it touches; ``look_at_everything`` reads it all.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,6 +44,10 @@ Row = Mapping[str, Any]
 _ENTRIES = """
     SELECT p.position, e.subject, e.seq, e.action, e.links FROM journal_pending p
     JOIN journal_entry e ON e.id = p.entry_id WHERE p.position > %s ORDER BY p.position
+"""
+_SEQUENCED = """
+    SELECT l.index + 1 AS position, e.subject, e.seq, e.action, e.links FROM journal_leaf l
+    JOIN journal_entry e ON e.id = l.entry_id WHERE l.index + 1 > %s ORDER BY l.index
 """
 _TRANSFERS = """
     SELECT id, kind, debit_account, credit_account, amount_minor, currency, subject, op_id
@@ -99,9 +102,13 @@ class Look:
 
 
 class Watch:
-    """Follows one database from its first entry on."""
+    """Follows one database from its first entry on.
 
-    def __init__(self, conninfo: str) -> None:
+    Entries are read where they wait for their place in the log, or, ``sequenced``, where they have it.
+    """
+
+    def __init__(self, conninfo: str, *, sequenced: bool = False) -> None:
+        self._entries = _SEQUENCED if sequenced else _ENTRIES
         self._db = psycopg.connect(conninfo, autocommit=True, row_factory=psycopg.rows.dict_row)
         self._tables = _stateful_tables()
         self._any_state = " UNION ALL ".join(
@@ -134,6 +141,10 @@ class Watch:
         """The lots in these states, oldest first; all of them when none is named."""
         return [lot for lot in self.order_of if not states or self.states[lot] in states]
 
+    def told(self, subject: str) -> list[str]:
+        """The actions told of a subject, in order."""
+        return self._told[subject]
+
     # -- one step ---------------------------------------------------------------------------------------------------
 
     def look(self) -> Look:
@@ -142,7 +153,7 @@ class Watch:
         Raises:
             Violated: Something does not.
         """
-        entries = self.rows(_ENTRIES, self._entry_position)
+        entries = self.rows(self._entries, self._entry_position)
         transfers = self.rows(_TRANSFERS, self._transfer_id)
         moved = self.rows(_MOVED, self._object_position)
         self._replay(entries)
@@ -268,9 +279,7 @@ class Watch:
         fee = share * FEE_PERCENT // 100
         sums, gateway = self.sums[lot], self.at_gateway[lot]
         divided = (sums["released"], sums["fee"], sums["refunded"], sums["held"])
-        _hold(
-            divided == (share - fee, fee, sums["funded"] - share, 0), f"{lot}: {action} at {percent} %: {dict(sums)}"
-        )
+        _hold(divided == (share - fee, fee, sums["funded"] - share, 0), f"{lot}: {action} at {percent} %: {dict(sums)}")
         _hold(gateway["transfer"] == share - fee, f"{lot}: the seller was sent {gateway['transfer']}")
 
     # -- accounts, orders, work -------------------------------------------------------------------------------------
@@ -338,8 +347,3 @@ def _stateful_tables() -> dict[str, Lifecycle]:
     wsgi.rooms()
     kinds = (mapper.class_ for mapper in Base.registry.mappers)
     return {kind.__tablename__: kind.__lifecycle__ for kind in kinds if issubclass(kind, Stateful)}
-
-
-def told(entry: Row) -> str:
-    """An entry in one line, for a failure's report."""
-    return json.dumps(dict(entry), ensure_ascii=False, default=str)

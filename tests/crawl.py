@@ -11,7 +11,7 @@ from urllib.parse import urldefrag, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
-AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text(encoding="utf-8")
+AXE = (Path(__file__).parent / "browser" / "vendor" / "axe-4.14.1.min.js").read_text(encoding="utf-8")
 #: WCAG 2.2, levels A and AA, and what axe holds for good practice.
 RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -12,6 +12,7 @@ from exchange.db import Transaction
 from exchange.errors import Conflict, NotFound, Refused
 from exchange.gates import Step, gate
 from exchange.members import gates as member_gates
+from exchange.oversight import scopes
 from exchange.oversight.restraints import refuse_restrained
 from listings.models import Deposit, Offer, Product, Review, Version
 from listings.states import CATEGORIES, CHECK_RESULTS, CHECKLIST, LISTING_OFFERED
@@ -65,8 +66,9 @@ def graded(_tx: Transaction, version: Version, *_about: object) -> None:
 
 @gate("K-05")
 def unrestrained(tx: Transaction, version: Version, *about: Offer) -> None:
-    """Nothing the trade is about is under a restraint."""
-    refuse_restrained(tx, version.product_id, version.id, *(offer.id for offer in about))
+    """Nothing the trade is about is under a restraint, its field and the market included."""
+    field = scopes.category(version.category)
+    refuse_restrained(tx, version.product_id, version.id, *(offer.id for offer in about), field)
 
 
 @gate("G-01")

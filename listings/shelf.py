@@ -50,6 +50,7 @@ class ShelfEntry(Base, Bookkeeping):
         Index(None, "state", "listed_at", "version_id"),
         Index(None, "tokens", "facets", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index(None, "product_id"),
+        Index("ix_shelf_entry_government", "version_id", postgresql_where="government_derived AND state = 'published'"),
     )
 
     version_id: Mapped[str] = mapped_column(ForeignKey(Version.id), primary_key=True)

@@ -20,7 +20,8 @@ class Grant(Base, Stateful):
 
     The file is pinned as it was committed to at its deposit: ``digest`` is the SHA-256 of the plaintext, ``plain_root``
     the root over its chunks (`listings.commitments`); ``deposit_id`` is that deposit: the version's, or the one made on
-    order. All are empty when the goods are no file.
+    order. All are empty when the goods are no file. ``told_number`` is the number of the latest revision of the goods
+    that the holder was told of, 0 before the first.
     """
 
     __tablename__ = "usage_grant"
@@ -31,6 +32,7 @@ class Grant(Base, Stateful):
         Index(None, "org_id", "id"),
         Index(None, "order_id"),
         Index(None, "lot_id", "id"),
+        Index("ix_usage_grant_told", "version_id", "told_number", postgresql_where="state = 'live'"),
     )
 
     order_id: Mapped[str] = mapped_column(ForeignKey(Order.id))
@@ -44,6 +46,7 @@ class Grant(Base, Stateful):
     digest: Mapped[bytes | None]
     plain_root: Mapped[bytes | None]
     closing_reason: Mapped[str | None]
+    told_number: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Ticket(Base, Journalled):

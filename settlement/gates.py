@@ -10,7 +10,9 @@ from exchange.errors import Refused
 from exchange.gates import Step, gate
 from exchange.members import gates as member_gates
 from exchange.members.models import MemberKey, Membership, Signature
+from exchange.oversight import scopes
 from exchange.oversight.restraints import refuse_restrained
+from listings.models import Version
 from provenance import gates as provenance_gates
 from provenance import government, purposes
 from settlement import receipts
@@ -103,9 +105,10 @@ def purpose_offered(offer_id: str, offered: list[str], purpose: str) -> None:
 
 @gate("K-05")
 def unrestrained(tx: Transaction, order: Order, *lots: Lot) -> None:
-    """Neither the trade nor anything it is about is under a restraint."""
+    """Neither the trade nor anything it is about is under a restraint, the goods' field and the market included."""
+    field = scopes.category(tx.get(Version, order.version_id).category)
     about = (order.id, order.offer_id, order.version_id, order.product_id, order.buyer_org_id, order.seller_org_id)
-    refuse_restrained(tx, *about, *(lot.id for lot in lots))
+    refuse_restrained(tx, *about, *(lot.id for lot in lots), field)
 
 
 @gate("K-05")

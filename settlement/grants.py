@@ -1,8 +1,10 @@
 """The buyer's right to use delivered goods: opened at delivery, ended by its term or by what undoes the trade."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 
 from exchange import ids
 from exchange.actors import Actor
@@ -18,6 +20,10 @@ from settlement.states import EXCHANGE
 
 #: Why a grant ends when its lot is delivered once more.
 DELIVERED_AGAIN = "delivered_again"
+#: The due row of a revision whose holders are to be told.
+REVISED: Final = "grant.revised"
+#: Holders told in one transaction.
+BATCH = 200
 
 
 def open_grant(tx: Transaction, order: Order, lot: Lot) -> Grant:
@@ -64,6 +70,50 @@ def expire_grant(tx: Transaction, grant_id: str) -> Grant:
         raise WrongState("The grant's term is not over.", code="not_over")
     tx.advance(grant, "expire", by=CLOCK, links=[grant.lot_id])
     return grant
+
+
+def plan_telling(tx: Transaction, *, version_id: str, **_news: str) -> None:
+    """Let the worker tell holders of a revision: they may be more than the seller's transaction should hold."""
+    tx.due(REVISED, version_id, tx.now)
+
+
+def tell_holders(actor: Actor, version_id: str) -> Version:
+    """Tell the next holders of a revision (called by the clock).
+
+    Raises:
+        Forbidden: The actor is not the clock.
+        NotFound: There is no such version.
+    """
+    actor.need(CLOCK)
+    with read() as session:
+        seller_id = session.scalar(select(Version.org_id).where(Version.id == version_id))
+    # It was the seller's doing and is told as such: who did a thing is not notified of it.
+    return _tell_batch(replace(actor, org_id=seller_id), version_id)
+
+
+@verb
+def _tell_batch(tx: Transaction, version_id: str) -> Version:
+    """Tell up to ``BATCH`` holders of live grants of what the revision revises, and see to it that the next are told.
+
+    Who was told of a later revision before is left alone. A holder keeps the right to what was bought, no more.
+    """
+    revision = tx.get(Version, version_id)
+    line = select(Version.id).where(
+        Version.product_id == revision.product_id,
+        Version.number < revision.number,
+        or_(Version.id == revision.revises_id, Version.revises_id == revision.revises_id),
+    )
+    untold = select(Grant).where(
+        Grant.version_id.in_(tx.all(line)), Grant.told_number < revision.number, Grant.state == GRANT.initial
+    )
+    told = tx.all(untold.order_by(Grant.id).limit(BATCH).with_for_update().execution_options(populate_existing=True))
+    for grant in told:
+        grant.told_number = revision.number
+        links = [grant.lot_id, grant.order_id, revision.id]
+        tx.record(grant.id, "grant.revised", by=EXCHANGE, facts={"number": revision.number}, links=links)
+    if len(told) == BATCH:
+        tx.due(REVISED, version_id, tx.now)
+    return revision
 
 
 def latest_grant(tx: Transaction, lot_id: str) -> Grant | None:

@@ -1,7 +1,7 @@
 """What falls due in this room, and what its outbox asks for.
 
-No news is listened for: whether a party or a declaration still has standing is asked by the gates at each step, and by
-the clocks when they are about to take theirs.
+Of the news of other rooms only revisions are listened for. Whether a party or a declaration still has standing is asked
+by the gates at each step, and by the clocks when they are about to take theirs.
 """
 
 import functools
@@ -14,6 +14,7 @@ from exchange import clock
 from exchange.errors import Unavailable
 from exchange.handlers import Handler
 from exchange.jobs import Carrier, DueHandler, Round
+from listings.revisions import REVISED
 from settlement import (
     deadlines,
     extensions,
@@ -46,8 +47,9 @@ DUE: Mapping[str, DueHandler] = {
     deadlines.LAST: extensions.remind,
     "lot.held": payment_orders.flag_long_hold,
     "grant.expire": grants.expire_grant,
+    grants.REVISED: grants.tell_holders,
 }
-HANDLERS: Mapping[str, Handler] = {}
+HANDLERS: Mapping[str, Handler] = {REVISED: grants.plan_telling}
 
 money.OUTCOMES.update(dict.fromkeys(lots_money.HEARD, lots_money.heard))
 money.OUTCOMES.update(dict.fromkeys(refunds.HEARD, refunds.heard))

@@ -121,6 +121,7 @@ class Lot(Base, Stateful):
         CheckConstraint("(proposed_share_percent IS NULL) = (proposed_by IS NULL)", name="proposal"),
         CheckConstraint("state <> 'ruled' OR seller_share_percent IS NOT NULL", name="ruled"),
         Index(None, "state", "id"),
+        Index(None, "deadline_at", postgresql_where=text("deadline_at IS NOT NULL")),
         Index(None, "held_too_long_at", "id", postgresql_where=text("held_too_long_at IS NOT NULL")),
     )
 

@@ -117,6 +117,7 @@ ACTIONS: Words = {
     "grant.opened": N_("The right to use began"),
     "grant.expired": N_("The right to use ended"),
     "grant.revoked": N_("The right to use was revoked"),
+    "grant.revised": N_("Newer data of the product was published"),
     "extension.proposed": N_("A later deadline was proposed"),
     "extension.agreed": N_("The later deadline was agreed"),
     "extension.declined": N_("The later deadline was declined"),

@@ -152,7 +152,8 @@ def test_another_partys_order_and_lot_do_not_exist(trade: Trade) -> None:
 
 def test_both_sides_list_the_order_with_what_they_may_do(trade: Trade) -> None:
     order = trade.request()
-    for party, side, actions in ((trade.buyer, "buyer", ["withdraw"]), (trade.seller, "seller", ["sign", "counter", "decline"])):
+    sides = ((trade.buyer, "buyer", ["withdraw"]), (trade.seller, "seller", ["sign", "counter", "decline"]))
+    for party, side, actions in sides:
         (card,) = queries.orders(party.actor).items
         assert (card["id"], card["side"], card["actions"]) == (order.id, side, actions)
         assert queries.orders(party.actor, side={"buyer": "seller", "seller": "buyer"}[side]).items == []

@@ -42,19 +42,26 @@ def rooms() -> None:
     import exchange.oversight.api
     import exchange.oversight.jobs  # noqa: F401  (their tables)
     import listings.api
+    import listings.figures
     import listings.jobs
     import provenance.api
     import provenance.jobs
     import settlement.api
     import settlement.delivery_api
+    import settlement.figures
     import settlement.jobs
     import settlement.ledger
     from exchange import handlers, schema
+    from exchange.oversight import figures
 
     schema.also(*settlement.ledger.statements())
     for part in (provenance.jobs, listings.jobs, settlement.jobs):
         for news, handler in getattr(part, "HANDLERS", {}).items():
             handlers.on(news, handler)
+    for provider in (*listings.figures.FIGURES, *settlement.figures.FIGURES):
+        figures.register(provider)
+    for keeper in listings.figures.LEDGERS:
+        figures.register_ledger(keeper)
 
 
 def lifecycles() -> "list[Lifecycle]":

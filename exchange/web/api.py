@@ -200,6 +200,10 @@ def init_app(app: Flask, *blueprints: Blueprint) -> Api:
     api = _Api(app, spec_kwargs={"marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_schema_name)})
     for part in blueprints:
         api.register_blueprint(part)
+    components = api.spec.components
+    for answer in (*components.responses.values(), *components.responses_lazy.values()):
+        if "application/json" in answer.get("content", {}):  # the library's errors; ours are problem documents
+            answer["content"] = {"application/problem+json": answer["content"].pop("application/json")}
     document = "api-docs.openapi_json"
     app.view_functions[document] = access.public(app.view_functions[document])
     return api

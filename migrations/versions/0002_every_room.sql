@@ -290,6 +290,7 @@ CREATE TABLE shelf_entry (
     CONSTRAINT fk_shelf_entry_product_id FOREIGN KEY(product_id) REFERENCES product (id), 
     CONSTRAINT fk_shelf_entry_org_id FOREIGN KEY(org_id) REFERENCES organisation (id)
 );
+CREATE INDEX ix_shelf_entry_government ON shelf_entry (version_id) WHERE government_derived AND state = 'published';
 CREATE INDEX ix_shelf_entry_product_id ON shelf_entry (product_id);
 CREATE INDEX ix_shelf_entry_state_listed_at_version_id ON shelf_entry (state, listed_at, version_id);
 CREATE INDEX ix_shelf_entry_tokens_facets ON shelf_entry USING gin (tokens, facets) WITH (fastupdate = off);
@@ -478,6 +479,7 @@ ALTER TABLE lot ADD COLUMN extended_until TIMESTAMP WITH TIME ZONE;
 ALTER TABLE lot ADD COLUMN reminded_at TIMESTAMP WITH TIME ZONE;
 ALTER TABLE lot ADD COLUMN held_too_long_at TIMESTAMP WITH TIME ZONE;
 ALTER TABLE usage_grant ADD COLUMN deposit_id TEXT;
+ALTER TABLE usage_grant ADD COLUMN told_number INTEGER DEFAULT '0' NOT NULL;
 ALTER TABLE trade_order ALTER COLUMN buyer_signature_id DROP NOT NULL;
 ALTER TABLE agreement DROP CONSTRAINT ck_agreement_state;
 ALTER TABLE appointment DROP CONSTRAINT ck_appointment_state;
@@ -506,6 +508,7 @@ CREATE INDEX ix_catalogue_record_words ON catalogue_record USING gin (words);
 CREATE INDEX ix_declaration_draft ON declaration USING btree (org_id, id) WHERE (state = 'draft'::text);
 CREATE INDEX ix_declaration_replaces_id ON declaration USING btree (replaces_id);
 CREATE INDEX ix_identity_case_waiting ON identity_case USING btree (submitted_at) WHERE (state = ANY (ARRAY['submitted'::text, 'in_review'::text, 'renewing'::text]));
+CREATE INDEX ix_lot_deadline_at ON lot USING btree (deadline_at) WHERE (deadline_at IS NOT NULL);
 CREATE INDEX ix_lot_held_too_long_at_id ON lot USING btree (held_too_long_at, id) WHERE (held_too_long_at IS NOT NULL);
 CREATE INDEX ix_money_op_failed ON money_op USING btree (id) WHERE (state = 'failed'::text);
 CREATE INDEX ix_money_op_org_id_id ON money_op USING btree (org_id, id);
@@ -515,6 +518,7 @@ CREATE INDEX ix_request_key_at ON request_key USING btree (at);
 CREATE INDEX ix_restraint_directive_id ON restraint USING btree (directive_id) WHERE (directive_id IS NOT NULL);
 CREATE INDEX ix_trade_order_buyer_org_id_state_id ON trade_order USING btree (buyer_org_id, state, id);
 CREATE INDEX ix_trade_order_seller_org_id_state_id ON trade_order USING btree (seller_org_id, state, id);
+CREATE INDEX ix_usage_grant_told ON usage_grant USING btree (version_id, told_number) WHERE (state = 'live'::text);
 CREATE INDEX ix_version_org_id_state_id ON version USING btree (org_id, state, id);
 
 -- Guards and grants.

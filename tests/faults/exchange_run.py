@@ -19,10 +19,10 @@ from typing import Any
 import people
 import psycopg
 import requests
-import wsgi
 from market import published_product
 from people import Party, approved_company
 
+import wsgi
 from demonstration.client import Person, Unexpected
 from exchange import attest, clock, db
 from exchange.config import Config

@@ -74,9 +74,7 @@ class Fate:
         self.checkpoints[int(size)] = base64.b64decode(root)
 
 
-def test_whoever_is_killed_the_trades_end_as_they_would_have(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_whoever_is_killed_trades_end_as_they_would_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with running() as exchange:
         fate = Fate(exchange, SEED)
         try:
@@ -86,12 +84,16 @@ def test_whoever_is_killed_the_trades_end_as_they_would_have(
             assert fate.killed == Counter(VICTIMS)
             _check(exchange, fate, orders, tmp_path)
         except BaseException:
-            with capsys.disabled():
-                print(f"\nSEED={SEED}; what was done, and who was killed:", *fate.log, sep="\n  ")
-                print((exchange.config.home / "run.log").read_text()[-6000:])
+            log = (exchange.config.home / "run.log").read_text()
+            _say(capsys, f"SEED={SEED}; what was done, and who was killed:", *fate.log, log[-6000:])
             raise
-        with capsys.disabled():
-            print(f"\nSEED={SEED}: {dict(fate.killed)}; requests sent again: {sum(c.retried for c in clients)}")
+        retried = sum(client.retried for client in clients)
+        _say(capsys, f"SEED={SEED}: killed {dict(fate.killed)}; requests sent again: {retried}")
+
+
+def _say(capsys: pytest.CaptureFixture[str], *lines: str) -> None:
+    with capsys.disabled():
+        sys.stdout.write("\n" + "\n  ".join(lines) + "\n")
 
 
 def _trade(exchange: Running, fate: Fate, seller: Patient, buyer: Patient) -> tuple[str, str]:
@@ -104,7 +106,7 @@ def _trade(exchange: Running, fate: Fate, seller: Patient, buyer: Patient) -> tu
         lot = exchange.wait(buyer, f"/orders/{order}", lambda o: o["state"] == "open")["lots"][0]["id"]
     with fate.step("pay"):
         buyer.post(f"/lots/{lot}/pay", {"payment_method": "pm_card_visa"})
-        exchange.wait(buyer, f"/lots/{lot}", lambda l: l["state"] == "delivered")
+        exchange.wait(buyer, f"/lots/{lot}", lambda paid: paid["state"] == "delivered")
     with fate.step("fetch"):
         content = _fetched(buyer, lot)
     with fate.step("confirm"):

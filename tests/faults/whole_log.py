@@ -10,11 +10,15 @@ from exchange.journal import checkpoint, note
 
 def root(leaves: Sequence[bytes]) -> bytes:
     """The root over leaf hashes."""
-    level, lone = list(leaves), hashlib.sha256().digest()
+    level = list(leaves)
     while len(level) > 1:
-        pairs = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2])]
+        # an odd one out goes up as it is
+        pairs = [
+            hashlib.sha256(b"\x01" + left + right).digest()
+            for left, right in zip(level[::2], level[1::2], strict=False)
+        ]
         level = pairs + level[2 * len(pairs) :]
-    return level[0] if level else lone
+    return level[0] if level else hashlib.sha256().digest()
 
 
 def rehashed(conninfo: str, vkey: str) -> dict[int, bytes]:

@@ -6,12 +6,13 @@ said here by a table of our own and not by the life cycles: the wrong side, a st
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from exchange_site import PURPOSE
 from people import Party
+from simulation.town import Goods, Town
 
 from exchange import clock
 from exchange.actors import Actor
@@ -32,10 +33,7 @@ from settlement import (
 from settlement.orders import Request
 from settlement.proposals import Changes
 from settlement.reconciliation import reconcile
-from settlement.sandbox.errors import ApiError
 from settlement.sandbox.faults import ON_CALLS, ON_WEBHOOKS, Fault
-
-from simulation.town import Goods, Town
 
 CARDS = ("pm_card_visa", "pm_card_chargeDeclined", "pm_card_createDispute", "pm_card_authenticationRequired")
 CARD_NUMBERS = ("4242424242424242", "4000000000000002")
@@ -80,7 +78,7 @@ class Attempt:
     actor: Actor | None = None
     must_fail: bool = False
     keyed: bool = True
-    quiet: bool = field(default=True)
+    quiet: bool = True
 
 
 def chosen(town: Town) -> Attempt:
@@ -475,6 +473,3 @@ def _name(party: Party) -> str:
 def _now() -> Any:
     with read():
         return clock.now()
-
-
-__all__ = ["ApiError", "Attempt", "chosen"]

@@ -1,6 +1,7 @@
 """Seeded people, a gateway that fails, a clock that moves: every invariant holds after each step."""
 
 import os
+import sys
 from collections import Counter, deque
 from pathlib import Path
 
@@ -38,13 +39,16 @@ def test_every_invariant_holds_after_each_step(
                 outcomes[_step(town, number, last)] += 1
             _end(town)
         except BaseException:
-            with capsys.disabled():
-                print(f"\nSEED={SEED} STEPS={STEPS}; the last steps:", *last, sep="\n  ")
+            _say(capsys, f"SEED={SEED} STEPS={STEPS}; the last steps:", *last)
             raise
         ended = Counter(town.watch.states[lot] for lot in town.watch.lots())
-        with capsys.disabled():
-            print(f"\nSEED={SEED} STEPS={STEPS}: {dict(outcomes)}; lots: {dict(ended)}")
+        _say(capsys, f"SEED={SEED} STEPS={STEPS}: {dict(outcomes)}; lots: {dict(ended)}")
         assert ended.keys() >= ENDS
+
+
+def _say(capsys: pytest.CaptureFixture[str], *lines: str) -> None:
+    with capsys.disabled():
+        sys.stdout.write("\n" + "\n  ".join(lines) + "\n")
 
 
 def _step(town: Town, number: int, last: deque[str]) -> str:
@@ -98,7 +102,7 @@ def _end(town: Town) -> None:
     for row in town.watch.rows("SELECT id FROM sandbox.objects WHERE kind = 'dispute' AND body @> %s", _UNDECIDED):
         town.site.control.decide_dispute(row["id"], "lost")
     for row in town.watch.rows("SELECT id FROM sandbox.objects WHERE kind = 'checkout.session' AND body @> %s", _OPEN):
-        town.site.house.gateway.expire_checkout(row["id"])
+        town.site.house.gateway.expire_checkout(f"expire {row['id']}", row["id"])
     town.come_to_rest()
     town.watch.look_at_everything()
     found = reconcile(town.site.house.gateway)

@@ -8,32 +8,29 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import exchange_site
 import pytest
 import stripe
-import wsgi
 from exchange_site import Site
-from market import CSV, deposited, published_product
+from market import CSV, TERMS, deposited, published_product
 from people import Party, approved_company, staff
+from simulation.watch import Watch
 
-from exchange import attest, clock
+import wsgi
+from exchange import attest
 from exchange.actors import Actor
-from exchange.jobs import Worker
 from exchange.errors import InvariantBroken
+from exchange.jobs import Worker
 from exchange.journal.sequencer import Sequencer
 from exchange.members import notifications  # noqa: F401  (its tables belong to the template of the databases)
 from exchange.money import Money
 from exchange.postgres import Server
-from market import TERMS
 from settlement import inbox, payout_accounts
 from settlement.gateways.errors import BadSignature
 from settlement.sandbox import webhooks
-
-from simulation.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -185,9 +182,3 @@ def _people_and_goods(site: Site) -> tuple[dict[str, Party], dict[str, Goods]]:
     parties = {party.org_id: party for party in (site.seller, craftsman, site.buyer, *others)}
     offers = (Goods(site.product.offer_id, site.seller), Goods(ordered.offer_id, craftsman, made))
     return parties, {goods.offer_id: goods for goods in offers}
-
-
-def ahead(**time: int) -> timedelta:
-    """A stretch of the exchange's time; nothing else of ``clock`` is touched here."""
-    clock.require_demonstration()
-    return timedelta(**time)

@@ -68,11 +68,12 @@ _LOT_ROWS = """
     FROM lot_money WHERE lot_id = ANY(%s)
 """
 _LIVE_AFTER_REFUND = """
-    SELECT g.id FROM usage_grant g JOIN lot l ON l.id = g.lot_id
+    SELECT g.id, g.lot_id FROM usage_grant g JOIN lot l ON l.id = g.lot_id
     WHERE g.state = 'live' AND g.order_id = ANY(%(orders)s) AND (
         l.state IN ('refunded', 'cancelled') OR EXISTS (
             SELECT FROM refund r JOIN lot_money m ON m.lot_id = r.lot_id
-            WHERE r.lot_id = l.id AND r.state = 'paid' AND m.released_minor = m.reversed_minor))
+            WHERE r.lot_id = l.id AND m.released_minor = m.reversed_minor
+            GROUP BY r.lot_id HAVING bool_or(r.state = 'paid') AND bool_and(r.state NOT IN ('reversing', 'refunding'))))
 """
 #: An order has ended exactly when its lots have; money that came too late to a cancelled lot is still on its way back.
 _ENDED_APART = """
@@ -302,7 +303,8 @@ class Watch:
         if not orders:
             return
         live = self.rows(_LIVE_AFTER_REFUND, orders=orders)
-        _hold(not live, f"grants live on after the refund: {live}")
+        stories = {row["lot_id"]: self._told[row["lot_id"]] for row in live}
+        _hold(not live, f"grants live on after the refund: {live}: {stories}")
         apart = self.rows(_ENDED_APART, orders=orders)
         _hold(not apart, f"orders and lots did not end together: {apart}")
 

@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, cast, func, select
+from sqlalchemy import Select, bindparam, case, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONPATH
 from sqlalchemy.orm import Session
 
 from exchange.errors import NotFound
 from exchange.members.models import Organisation
 from exchange.money import Money
+from exchange.oversight import scopes
 from exchange.oversight.models import Restraint
+from exchange.oversight.restraints import MARKET
 from listings.models import Deposit, Offer, Version
 from listings.shelf import PERMILLE, completeness
 from listings.states import LISTING_PUBLIC, OFFER
@@ -94,9 +96,13 @@ def _statement() -> Select[*tuple[Any, ...]]:
         .order_by(Version.number.desc())
         .limit(MAX_LINES)
     )
+    field = literal(scopes.category("")).op("||")(shown.c.category)
     restrained = (
         select(Restraint.measure)
-        .where(Restraint.subject.in_([shown.c.id, shown.c.product_id, shown.c.org_id]), Restraint.lifted_at.is_(None))
+        .where(
+            Restraint.subject.in_([shown.c.id, shown.c.product_id, shown.c.org_id, field, MARKET]),
+            Restraint.lifted_at.is_(None),
+        )
         .limit(1)
         .correlate(shown)
     )

@@ -102,6 +102,6 @@ class _Assets:
 
     def __call__(self, path: str) -> str:
         if path not in self._urls:
-            stamp = int((self._folder / path).stat().st_mtime)
+            stamp = self._folder.joinpath(path).stat().st_mtime_ns
             self._urls[path] = url_for("static", filename=path, v=f"{stamp:x}")
         return self._urls[path]

@@ -10,7 +10,7 @@ import pytest
 from conftest import Database
 from flask.testing import FlaskClient
 from opened import Site, opened
-from people import Party, approved_company, regulator, sign_in, staff
+from people import Party, approved_company, sign_in, staff
 
 from exchange import calendar
 from exchange.actors import Actor
@@ -80,7 +80,7 @@ def test_a_card_says_what_matters(site: Site, client: FlaskClient, seller: Party
     fair.published_product(site, seller, fair.OWN_SOURCE, fair.open_data(site))
     page = seen(client, "/catalogue")
     for told in (
-        fair.DESCRIPTION.title_en, "甲数据公司", fair.RECORD.source_line_en, "HK$1,200.00", "40 rows, 3 columns",
+        fair.DESCRIPTION.title_en, "甲数据公司", fair.RECORD.source_line_en, "HKD 1,200.00", "40 rows, 3 columns",
         "100.0% complete", "Made with government data", "Products found: 1", "Transport, storage and post",
     ):  # fmt: skip
         assert told in page, told
@@ -135,7 +135,7 @@ def test_a_product_is_told_whole(site: Site, client: FlaskClient, seller: Party)
         fair.DESCRIPTION.title_en, fair.DESCRIPTION.description_en, "甲数据公司", fair.RECORD.source_line_en,
         "Must be traded at an exchange", "<code>visitors</code>", "whole number", "Shape of visitors",
         "The data may not be passed on", "Products may be made from it and sold", "72 hours to inspect",
-        "HK$1,200.00", "Research", "Cells that are filled", "First version shown",
+        "HKD 1,200.00", "Research", "Cells that are filled", "First version shown",
         f"/sign-in?next=/desk/orders/new%3Foffer%3D{product.offer_id}",
     ):  # fmt: skip
         assert told in page, told
@@ -174,11 +174,10 @@ def test_what_stops_a_trade_is_said(site: Site, client: FlaskClient, seller: Par
     assert "orders/new" not in page
     assert product.product_id not in seen(client, "/catalogue")
     review.restore(reviewer, product.version_id, reason="核查完毕 / checked")
-    restraints.restrain(
-        regulator(site), product.product_id, measure="suspension", basis="《数据安全法》第44条", reason="核查"
-    )
+    security = staff(site, "security_administrator")
+    restraints.restrain(security, product.product_id, measure="suspension", basis="《数据安全法》第44条", reason="核查")
     page = seen(client, url)
-    assert "Trading is stopped by a supervising body" in page
+    assert "Trading is stopped by order of an overseer" in page
     assert "orders/new" not in page
 
 

@@ -14,7 +14,7 @@ from exchange.actors import Actor
 from exchange.db import read, transaction
 from exchange.jobs import Worker
 from exchange.members import notifications
-from exchange.oversight import inspection
+from exchange.oversight import inspection, scopes
 
 WORDS = {"lot.accepted": "The trade is completed"}
 BASE_URL = "http://127.0.0.1:8000"
@@ -62,6 +62,8 @@ def test_a_look_tips_nobody_off(site: Site) -> None:
     seller = people.registered(site, "示例供方")
     order = ids.new("ord")
     tell(seller.actor, order, "order.requested", seller.org_id)
+    administrator = Actor("per_admin", "org_operator", frozenset({"administrator"}))
+    scopes.grant_scope(administrator, "org_organ", authority="data", kind="all", value="", basis="DRAFT 32")
     inspection.look(Actor("per_officer", "org_organ", frozenset({"regulator"})), "story", order, "a test")
     site.seal()
     follow = notifications.follow(frozenset({"order.requested", "inspection.looked"}))

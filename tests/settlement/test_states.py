@@ -9,8 +9,10 @@ from trades import VISA, Trade, entries, found
 from exchange.actors import Actor
 from exchange.errors import WrongState
 from exchange.lifecycle import Lifecycle
-from settlement import lots, lots_disputes, orders
+from exchange.money import Money
+from settlement import lots, lots_disputes, negotiation, orders
 from settlement.models import Lot, Order
+from settlement.proposals import Changes
 from settlement.states import LOT, LOT_AVAILABLE, LOT_ENDED, ORDER, TRADE_STATES
 
 CLOCK = Actor.clock()
@@ -39,6 +41,9 @@ LAPSES = {
     "ruled": lots_disputes.carry_out_ruling,
 }
 ORDER_VERBS: dict[str, Callable[[Trade, str], object]] = {
+    "counter": lambda t, id_: negotiation.counter_order(
+        t.seller.actor, id_, Changes(price=Money(90_000, "HKD")), password=t.seller.password
+    ),
     "sign": lambda t, id_: orders.sign_order(t.seller.actor, id_, password=t.seller.password),
     "decline": lambda t, id_: orders.decline_order(t.seller.actor, id_, reason="no"),
     "withdraw": lambda t, id_: orders.withdraw_order(t.buyer.actor, id_),

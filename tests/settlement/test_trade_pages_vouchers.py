@@ -2,6 +2,7 @@
 
 import json
 import re
+from urllib.parse import quote
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -170,7 +171,8 @@ def test_others_get_nothing_of_it(shop: Shop, pages: Desk, voucher: Voucher) -> 
     place = f"/desk/vouchers/{voucher.number}"
     for path in (place, f"{place}/voucher.pdf", f"{place}/voucher.txt", "/desk/vouchers/V-0000-0000-0000-0000"):
         assert stranger.get(path).status_code == 404
-        assert _visitor(pages).get(path).status_code == 401
+        asked = _visitor(pages).get(path)
+        assert (asked.status_code, asked.location) == (303, f"/sign-in?next={quote(path, safe='')}")
 
 
 def _visitor(pages: Desk) -> Browser:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
-from flask import render_template, url_for
+from flask import render_template, request, url_for
 from flask_babel import gettext
 from marshmallow import fields, validate
 from sqlalchemy import select
@@ -66,7 +66,9 @@ class NoticeForm(Body):
 @access.staff(*READERS)
 def queue() -> Answer:
     """The cases that wait, the oldest first."""
-    return render_template("members/identity_queue.html", cases=queries.identity_queue())
+    return render_template(
+        "members/identity_queue.html", page=queries.identity_queue(cursor=request.args.get("cursor"))
+    )
 
 
 @cases.get("/<case_id>")

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from exchange import clock
+from exchange.actors import Actor
 from exchange.db import engine, read, transaction
 from exchange.errors import NotFound
 from exchange.members import accounts
@@ -66,7 +67,7 @@ def sign_in(person_id: str) -> SignedIn:
     with read() as found:
         if found.get(DemonstrationPerson, person_id) is None:
             raise NotFound("There is no such demonstration person.")
-    with transaction(access.caller().with_key(None), "sign_in_demonstration") as tx:
+    with transaction(Actor(None, None, frozenset({accounts.VISITOR})), "sign_in_demonstration") as tx:
         return accounts.open_session(tx, person_id, None, passed=True)
 
 

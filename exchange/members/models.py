@@ -275,6 +275,7 @@ class IdentityCase(Base, Stateful):
         Index(
             "ix_identity_case_waiting",
             "submitted_at",
+            "id",
             postgresql_where="state IN ('submitted', 'in_review', 'renewing')",
         ),
     )

@@ -30,7 +30,6 @@ from exchange.workdays import CalendarDay
 READERS = frozenset({"vetting_officer", "auditor"})
 #: The officers' queue.
 WAITING = ("submitted", "in_review", "renewing")
-MOST_WAITING = 200
 
 
 def actor_of_token(token: str) -> Actor | None:
@@ -191,24 +190,19 @@ def identity_cases(actor: Actor, *, cursor: str | None = None, limit: int = DEFA
         )
 
 
-def identity_queue() -> list[dict[str, Any]]:
-    """The cases that have waited longest for an officer; those behind them move up as these are decided."""
+def identity_queue(*, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[dict[str, Any]]:
+    """The cases that wait for an officer, the longest waiting first."""
+    keys = [IdentityCase.submitted_at, IdentityCase.id]
+    columns = IdentityCase.state, IdentityCase.valid_until, Organisation.kind, Organisation.name
     statement = (
-        select(
-            IdentityCase.id,
-            IdentityCase.state,
-            IdentityCase.submitted_at,
-            IdentityCase.valid_until,
-            Organisation.kind,
-            Organisation.name,
-        )
+        select(*keys, *columns)
         .join(Organisation, Organisation.id == IdentityCase.org_id)
         .where(IdentityCase.state.in_(WAITING))
-        .order_by(IdentityCase.submitted_at)
-        .limit(MOST_WAITING)
     )
     with read() as session:
-        return [dict(row) for row in session.execute(statement).mappings()]
+        return page(
+            session, statement, keys, cursor=cursor, limit=limit, shape=lambda row: row._asdict(), ascending=True
+        )
 
 
 def staff_members() -> list[dict[str, Any]]:

@@ -35,18 +35,22 @@ def page(
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
     shape: Callable[[Any], T],
+    ascending: bool = False,
 ) -> Page[T]:
-    """One page of ``statement`` in descending order of ``keys`` (unique together, selected as the first columns).
+    """One page of ``statement`` in order of ``keys`` (unique together, selected as the first columns).
 
-    ``shape`` turns a row into an item.
+    The order is descending, the newest first, unless ``ascending``: for queues, the longest waiting first. ``shape``
+    turns a row into an item.
 
     Raises:
         Invalid: The cursor is not one of ours.
     """
     if cursor is not None:
-        statement = statement.where(tuple_(*keys) < tuple_(*_decode(cursor, keys)))
+        place, last = tuple_(*keys), tuple_(*_decode(cursor, keys))
+        statement = statement.where(place > last if ascending else place < last)
     limit = max(1, min(limit, MAX_LIMIT))
-    rows = session.execute(statement.order_by(*(key.desc() for key in keys)).limit(limit + 1)).all()
+    order = (key.asc() if ascending else key.desc() for key in keys)
+    rows = session.execute(statement.order_by(*order).limit(limit + 1)).all()
     following = _encode(rows[limit - 1][: len(keys)]) if len(rows) > limit else None
     return Page([shape(row) for row in rows[:limit]], following)
 

@@ -18,7 +18,7 @@ from exchange import clock, mail
 from exchange.actors import Actor
 from exchange.db import read
 from exchange.jobs import Worker
-from exchange.members import accounts, jobs, staff
+from exchange.members import accounts, jobs, queries, staff
 from exchange.members.models import LetterOfAuthority, Organisation, SessionRow
 from exchange.web import access
 
@@ -463,3 +463,12 @@ def sign_up_body(email: str, change: dict[str, str]) -> dict[str, object]:
     organisation = {name.partition(".")[2]: value for name, value in flat.items() if name.startswith("organisation.")}
     organisation["overseas_control"] = organisation["overseas_control"] == "true"
     return {"organisation": organisation} | {name: flat[name] for name in ("person_name", "email", "password")}
+
+
+def test_the_queue_is_paged_the_longest_waiting_first(site: Site) -> None:
+    for number in range(3):
+        people.submitted(site.database, f"第{number}公司")
+    first = queries.identity_queue(limit=2)
+    rest = queries.identity_queue(limit=2, cursor=first.next_cursor)
+    assert [case["name"] for case in (*first.items, *rest.items)] == ["第0公司", "第1公司", "第2公司"]
+    assert rest.next_cursor is None

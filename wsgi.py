@@ -244,6 +244,7 @@ def house(config: "Config") -> "Iterator[House]":
     from exchange.journal.note import Signer
     from exchange.storage import open_store
     from listings import goods
+    from settlement import tariff
 
     server = None
     databases = config.databases
@@ -257,6 +258,7 @@ def house(config: "Config") -> "Iterator[House]":
         attest.bind(Signer(config.origin, log_key(config)))
         goods.bind(open_store(config.store_url, config.store_options))
         mail.bind(_open_post(config))
+        tariff.bind(config.fee_basis_points)
         sandbox = _open_sandbox(config, _libpq(databases["app"]))
         yield House(config, databases, _open_gateway(config, sandbox), sandbox, server)
     finally:

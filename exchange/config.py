@@ -52,6 +52,7 @@ class Config:
         databases: Role to URL; empty when the embedded database is used.
         master_keys: Oldest first; the last one wraps, all of them unwrap.
         proxies: How many proxies in front add to ``X-Forwarded-For``; limits per origin count what they say.
+        fee_basis_points: The fee of the house on new trades, in hundredths of a percent of the price.
         stripe_key: A Stripe secret key; one that begins with ``sk_test_sandbox`` opens the built-in sandbox.
     """
 
@@ -72,6 +73,7 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 8000
     proxies: int = 0
+    fee_basis_points: int = 300
 
     @classmethod
     def load(cls, environ: Mapping[str, str], **overrides: object) -> Self:
@@ -104,6 +106,7 @@ class Config:
             "mail_sender": environ.get("DATABOURSE_MAIL_SENDER", "databourse@localhost"),
             "port": _number(environ, "PORT", 8000),
             "proxies": _number(environ, "DATABOURSE_PROXIES", 0),
+            "fee_basis_points": _number(environ, "DATABOURSE_FEE_BASIS_POINTS", 300),
             **{name: _value(name, text) for name, text in given.items()},
         }
         return cls(**{**values, **overrides})  # type: ignore[arg-type]  # each value is typed where it is read

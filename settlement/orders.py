@@ -14,13 +14,11 @@ from exchange.members import signatures
 from listings import gates as listing_gates
 from listings.models import Offer, Version
 from provenance import routing
-from settlement import contracts, deadlines, gates, grants, negotiation, parties, proposals, statements
+from settlement import contracts, deadlines, gates, grants, negotiation, parties, proposals, statements, tariff
 from settlement.models import Lot, Order
 from settlement.proposals import DISPUTES, Changes
 from settlement.states import BUYER, EXCHANGE, LOT_ENDED, SELLER
 
-#: The exchange's fee as published with its trading rules: 3 % of what the seller gets.
-FEE_BASIS_POINTS: Final = 300
 #: What a buyer says it needs the goods for has at most so many characters.
 MAX_WORDS: Final = 1000
 #: How often a delivery may be rejected and made again.
@@ -241,7 +239,7 @@ def _pin(tx: Transaction, offer: Offer, version: Version, request: Request) -> O
         seller_org_id=offer.org_id,
         amount_minor=offer.amount_minor,
         currency=offer.currency,
-        fee_basis_points=FEE_BASIS_POINTS,
+        fee_basis_points=tariff.basis_points(),
         purpose=request.purpose,
         terms=proposals.offered(offer),
         government_derived=routing.classify(tx, declaration_id).government_derived,

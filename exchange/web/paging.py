@@ -49,8 +49,8 @@ def page(
         place, last = tuple_(*keys), tuple_(*_decode(cursor, keys))
         statement = statement.where(place > last if ascending else place < last)
     limit = max(1, min(limit, MAX_LIMIT))
-    order = (key.asc() if ascending else key.desc() for key in keys)
-    rows = session.execute(statement.order_by(*order).limit(limit + 1)).all()
+    sorting = (key.asc() if ascending else key.desc() for key in keys)
+    rows = session.execute(statement.order_by(*sorting).limit(limit + 1)).all()
     following = _encode(rows[limit - 1][: len(keys)]) if len(rows) > limit else None
     return Page([shape(row) for row in rows[:limit]], following)
 

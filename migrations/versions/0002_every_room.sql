@@ -507,7 +507,7 @@ CREATE INDEX ix_catalogue_record_open_attribute_id ON catalogue_record USING btr
 CREATE INDEX ix_catalogue_record_words ON catalogue_record USING gin (words);
 CREATE INDEX ix_declaration_draft ON declaration USING btree (org_id, id) WHERE (state = 'draft'::text);
 CREATE INDEX ix_declaration_replaces_id ON declaration USING btree (replaces_id);
-CREATE INDEX ix_identity_case_waiting ON identity_case USING btree (submitted_at) WHERE (state = ANY (ARRAY['submitted'::text, 'in_review'::text, 'renewing'::text]));
+CREATE INDEX ix_identity_case_waiting ON identity_case USING btree (submitted_at, id) WHERE (state = ANY (ARRAY['submitted'::text, 'in_review'::text, 'renewing'::text]));
 CREATE INDEX ix_lot_deadline_at ON lot USING btree (deadline_at) WHERE (deadline_at IS NOT NULL);
 CREATE INDEX ix_lot_held_too_long_at_id ON lot USING btree (held_too_long_at, id) WHERE (held_too_long_at IS NOT NULL);
 CREATE INDEX ix_money_op_failed ON money_op USING btree (id) WHERE (state = 'failed'::text);

@@ -12,7 +12,7 @@ from exchange.actors import Actor
 from exchange.db import advance_clock, read
 from exchange.errors import Conflict, Forbidden, Invalid, KeyReused, NotFound, Refused
 from listings import offers
-from settlement import lots, orders, queries
+from settlement import lots, orders, queries, tariff
 from settlement.models import Lot, Order
 from settlement.orders import Request
 
@@ -160,3 +160,20 @@ def test_both_sides_list_the_order_with_what_they_may_do(trade: Trade) -> None:
     lot = lot_of(orders.sign_order(trade.seller.actor, order.id, password=trade.seller.password))
     assert queries.lot(trade.buyer.actor, lot.id)["actions"] == ["pay", "cancel"]
     assert queries.lot(trade.seller.actor, lot.id)["actions"] == []
+
+
+def test_an_order_keeps_the_fee_it_was_placed_with(trade: Trade) -> None:
+    first = trade.request()
+    tariff.bind(150)
+    try:
+        assert trade.request().fee_basis_points == 150
+        orders.sign_order(trade.seller.actor, first.id, password=trade.seller.password)
+        assert found(Order, first.id).fee_basis_points == 300
+    finally:
+        tariff.bind(tariff.DEFAULT_BASIS_POINTS)
+
+
+@pytest.mark.parametrize("basis_points", [-1, 2001, 10_000])
+def test_a_fee_beyond_reason_is_refused(basis_points: int) -> None:
+    with pytest.raises(ValueError, match="basis points"):
+        tariff.bind(basis_points)

@@ -13,6 +13,9 @@ import requests
 PATIENCE_SECONDS = 90.0
 TIMEOUT_SECONDS = 60.0
 
+#: Tell of a step that was taken.
+Say = Callable[[str], None]
+
 
 class Unexpected(RuntimeError):
     """The exchange answered something else than this step of the demonstration expects."""
@@ -24,6 +27,7 @@ class Person:
 
     base_url: str
     token: str = field(default="", repr=False)
+    person_id: str = ""
     org_id: str = ""
     password: str = field(default="", repr=False)
     _http: requests.Session = field(default_factory=requests.Session, repr=False)
@@ -73,15 +77,17 @@ class Person:
         """Wait until the subject at ``path`` is in one of ``states``."""
         return self.wait(path, lambda subject: subject["state"] in states)
 
-    def sign_in(self, email: str, password: str, code: str | None = None) -> None:
-        """Open a session and keep its token."""
-        body = {"email": email, "password": password, **({"code": code} if code else {})}
-        opened = self.post("/sessions", body)
-        self.token, self.org_id, self.password = opened["token"], opened["org_id"], password
+    def use(self, token: str, person_id: str, org_id: str, password: str) -> None:
+        """Go on in a session that is open; ``password`` is asked for at each signature."""
+        self.token, self.person_id, self.org_id, self.password = token, person_id, org_id, password
 
-    def enrol_second_factor(self) -> str:
-        """Enrol a one-time-code generator and go on in the session that it opened; the secret."""
+    def sign_in(self, email: str, password: str) -> None:
+        """Open a session and keep its token."""
+        opened = self.post("/sessions", {"email": email, "password": password})
+        self.use(opened["token"], opened["person_id"], opened["org_id"], password)
+
+    def enrol_second_factor(self) -> None:
+        """Enrol a one-time-code generator and go on in the session that it opened."""
         secret: str = self.post("/me/second-factor")["secret"]
         opened = self.post("/me/second-factor/confirm", {"code": pyotp.TOTP(secret).now()})
         self.token = opened["token"]
-        return secret

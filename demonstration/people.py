@@ -1,12 +1,10 @@
-"""The people of the demonstration: plainly named as such, new at every run, brought in through the front door."""
+"""How people of the demonstration come in: through the front door, as any member, officer or regulator does."""
 
 import secrets
-import time
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-import pyotp
-
-from demonstration.client import Person, Unexpected
+from demonstration.client import Person
+from exchange.members.demonstration import PASSWORD
 
 _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
@@ -24,50 +22,25 @@ _SCAN = (
 )
 
 
-@dataclass(frozen=True)
-class Administrator:
-    """How the operator's administrator signs in."""
-
-    email: str
-    password: str
-    totp_secret: str
+def nominate(administrator: Person, name: str, seat: Mapping[str, object]) -> dict[str, str]:
+    """Propose somebody for a ``seat``: roles of the staff, or an organ by name and code."""
+    email = address()
+    found: dict[str, str] = administrator.post("/appointments", {"person_name": name, "email": email, **seat})
+    return {**found, "email": email}
 
 
-def sign_in_administrator(base_url: str, administrator: Administrator) -> Person:
-    """The administrator, signed in with the second factor.
-
-    A code counts once. When the present one was used by a run that has just ended, the next one is due within the
-    tolerance that a drifting phone is given.
-    """
-    person, codes = Person(base_url), pyotp.TOTP(administrator.totp_secret)
-    for pause, ahead in ((0, 0), (0, codes.interval), (codes.interval, codes.interval)):
-        time.sleep(pause)
-        try:
-            person.sign_in(administrator.email, administrator.password, codes.at(int(time.time()) + ahead))
-        except Unexpected as failure:
-            refusal = failure
-        else:
-            return person
-    raise refusal
-
-
-def appoint(administrator: Person, name: str, *roles: str) -> Person:
-    """A member of the staff: appointed, accepted, signed in with a second factor."""
-    email, password = _address(), secrets.token_urlsafe(18)
-    offer = administrator.post("/appointments", {"person_name": name, "email": email, "roles": list(roles)})
-    return _take_office(administrator.base_url, offer["token"], email, password)
-
-
-def appoint_regulator(administrator: Person, organ: str, name: str) -> Person:
-    """An officer of an organ, signed in with a second factor."""
-    email, password = _address(), secrets.token_urlsafe(18)
-    body = {"person_name": name, "email": email, "organ_name": organ, "organ_uscc": uscc("11")}
-    return _take_office(administrator.base_url, administrator.post("/appointments", body)["token"], email, password)
+def take_office(base_url: str, nomination: Mapping[str, str]) -> Person:
+    """Accept an appointment, and sign in with a second factor."""
+    person = Person(base_url)
+    person.post("/appointments/accept", {"token": nomination["token"], "password": PASSWORD})
+    person.sign_in(nomination["email"], PASSWORD)
+    person.enrol_second_factor()
+    return person
 
 
 def sign_up(base_url: str, kind: str, name: str) -> Person:
     """An organisation with its owner, signed in, not vetted yet."""
-    email, password = _address(), secrets.token_urlsafe(18)
+    email = address()
     organisation = {
         "kind": kind,
         "name": name,
@@ -76,9 +49,9 @@ def sign_up(base_url: str, kind: str, name: str) -> Person:
         "overseas_control": False,
     }
     person = Person(base_url)
-    body = {"organisation": organisation, "person_name": f"{name} 经办人", "email": email, "password": password}
+    body = {"organisation": organisation, "person_name": f"{name} 经办人", "email": email, "password": PASSWORD}
     person.post("/members", body)
-    person.sign_in(email, password)
+    person.sign_in(email, PASSWORD)
     return person
 
 
@@ -116,13 +89,6 @@ def uscc(head: str) -> str:
     return body + _ALPHABET[(31 - total % 31) % 31]
 
 
-def _take_office(base_url: str, token: str, email: str, password: str) -> Person:
-    person = Person(base_url)
-    person.post("/appointments/accept", {"token": token, "password": password})
-    person.sign_in(email, password)
-    person.enrol_second_factor()
-    return person
-
-
-def _address() -> str:
+def address() -> str:
+    """An e-mail address of nobody's."""
     return f"demo-{secrets.token_hex(6)}@example.org"

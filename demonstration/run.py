@@ -1,8 +1,6 @@
-"""``databourse demo``: open the house, carry a trade through it over HTTP, verify its evidence offline, then serve."""
+"""``databourse demo``: open the house, carry trades through it over HTTP, verify evidence offline, then serve."""
 
-import json
 import os
-import secrets
 import subprocess
 import sys
 import time
@@ -11,14 +9,11 @@ from pathlib import Path
 import requests
 
 import wsgi
-from demonstration import people, trade
-from demonstration.client import Unexpected
-from demonstration.people import Administrator
+from demonstration import cast, shelf, trade, waiting
+from demonstration.client import Say, Unexpected
+from demonstration.trade import Result
 from exchange import attest
 from exchange.config import Config
-from exchange.db import read
-from exchange.members.people import operator_id
-from exchange.members.staff import create_operator
 from exchange.processes import stop_on_signals
 
 DATA = Path(__file__).resolve().parent.parent / "demo_data"
@@ -33,11 +28,11 @@ def main() -> int:
     config = Config.load({**os.environ, "DATABOURSE_URL": f"http://127.0.0.1:{port}"}, mode="demonstration")
     with wsgi.house(config) as house:
         wsgi.prepare(house)
-        administrator = _administrator(config)
         with wsgi.processes(house) as supervisor:
             try:
+                cast.install()
                 _await_health(config.base_url)
-                result = trade.carry_out(config.base_url, administrator, DATA, config.home / "bags", _say(started))
+                result = _carry_out(config.base_url, config.home / "bags", _say(started))
                 verified = _verify(result.bag, attest.vkey())
             except (Unexpected, requests.RequestException) as failure:
                 print(f"databourse demo: {failure}", file=sys.stderr)
@@ -53,30 +48,27 @@ def main() -> int:
             return 0 if supervisor.watch(stop, house.keep_database) else 1
 
 
-def _say(started: float) -> trade.Say:
+def _carry_out(base_url: str, out: Path, say: Say) -> Result:
+    """Everybody in, the shelf filled if it is empty, four trades, something waiting at every desk, and the regulator.
+
+    Raises:
+        Unexpected: A step was not answered as it should be.
+    """
+    everybody, new = cast.assemble(base_url, say)
+    if new:
+        shelf.stock(everybody, DATA, say)
+        trade.open_account(everybody["seller"])
+    stock = shelf.taken_stock(everybody["seller"])
+    order, voucher = trade.trade(everybody, stock, DATA, out, say)
+    trade.dispute_and_delay(everybody, stock, say)
+    trade.sell_directly(everybody, stock, say)
+    waiting.lay_out(everybody, stock, order, say)
+    return trade.inspect(everybody["regulator"], order, voucher, out, say)
+
+
+def _say(started: float) -> Say:
     """Print a step with the seconds since the start."""
     return lambda line: print(f"{time.monotonic() - started:6.1f} s  {line}", flush=True)
-
-
-def _administrator(config: Config) -> Administrator:
-    """The administrator of this home: installed at the first run, kept in a private file for the next ones."""
-    path = config.home / "demonstration.json"
-    with read() as session:
-        if operator_id(session) is not None:
-            return Administrator(**json.loads(path.read_text(encoding="utf-8")))
-    email, password = "administrator@example.org", secrets.token_urlsafe(18)
-    made = create_operator(
-        name="示范数据交易服务机构 Demo data exchange",
-        uscc=people.uscc("91"),
-        person_name="示范系统管理员 Demo administrator",
-        email=email,
-        password=password,
-    )
-    kept = {"email": email, "password": password, "totp_secret": made.totp_secret}
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(kept, file)
-    return Administrator(**kept)
 
 
 def _await_health(base_url: str) -> None:

@@ -64,7 +64,7 @@ class Goods:
     _file_key: bytes = field(repr=False)
 
     def open_range(self, start: int, stop: int) -> Iterator[bytes]:
-        """The plaintext bytes ``start`` to ``stop`` (exclusive; clamped to the end), in pieces of at most 16 KiB.
+        """The plaintext bytes ``start`` to ``stop`` (exclusive; clamped to the end), in pieces of at most 1 MiB.
 
         The header and the end of the sealed stream are checked before this returns, every byte before it is yielded.
 

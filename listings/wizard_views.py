@@ -177,9 +177,8 @@ def _source(form: Form, version_id: str) -> Answer:
     actor = access.caller()
     draft = desk_queries.draft(actor, version_id)
     declarations = provenance_queries.declarations(actor, limit=desk_queries.MANY)
-    here = url_for(".source", version_id=version_id)
     return form.page(
-        "listings/source.html", draft=draft, steps=_steps(draft, "source"), declarations=declarations.items, here=here
+        "listings/source.html", draft=draft, steps=_steps(draft, "source"), declarations=declarations.items
     )
 
 

@@ -237,8 +237,7 @@ def take_code(tx: Transaction, person: Person, code: str) -> None:
 
 
 def open_session(tx: Transaction, person_id: str, org_id: str | None, *, passed: bool) -> SignedIn:
-    """Open a session of somebody who proved who they are; ``passed`` says whether by a second factor too."""
-    """Open a session of a person whose password was right; ``passed`` says whether a second factor was shown.
+    """Open a session of somebody who proved who they are; ``passed`` says whether by a second factor too.
 
     Raises:
         Forbidden: The person has no seat in ``org_id``, or none at all.

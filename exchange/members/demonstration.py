@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Flask, request, session, url_for
+from flask import Flask, request, url_for
 from sqlalchemy import ForeignKey, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
@@ -11,13 +11,14 @@ from exchange import clock
 from exchange.actors import Actor
 from exchange.db import engine, read, transaction
 from exchange.errors import NotFound
-from exchange.members import accounts
+from exchange.members import account_views, accounts
 from exchange.members.accounts import SignedIn
 from exchange.members.models import Person
+from exchange.members.views import local_path
 from exchange.orm import Base, Bookkeeping
 from exchange.web import access
 from exchange.web.languages import language
-from exchange.web.views import Answer, blueprint, done
+from exchange.web.views import Answer, blueprint
 
 #: What every demonstration person's password is: it is asked for at each signature.
 PASSWORD = "demonstration 2026"  # noqa: S105  (known to everybody who tries the demonstration)
@@ -77,12 +78,8 @@ pages = blueprint("demonstration", __name__, "/demonstration")
 @pages.post("/sign-in/<person_id>")
 @access.public
 def sign_in_with_one_click(person_id: str) -> Answer:
-    """Become a demonstration person."""
-    opened = sign_in(person_id)
-    session.clear()
-    answer = done("", url_for("desk.own"))
-    answer.set_cookie(access.COOKIE, opened.token, httponly=True, samesite="Lax", secure=request.is_secure)
-    return answer
+    """Become a demonstration person, and go where that was asked for."""
+    return account_views.enter(sign_in(person_id), local_path(request.args.get("next")) or url_for("desk.own"))
 
 
 def init_app(app: Flask) -> None:

@@ -43,14 +43,14 @@ def _signing_out() -> dict[str, str]:
 @access.public
 def show_sign_in() -> Answer:
     """The form to sign in with."""
-    return Form(SignInForm).page("members/sign_in.html", next=_local(request.args.get("next")))
+    return Form(SignInForm).page("members/sign_in.html", next=local_path(request.args.get("next")))
 
 
 @entrance.post("/sign-in")
 @access.public
 def sign_in() -> Answer:
     """Open a session; the one the browser came with ends, and nothing of it is carried over."""
-    wanted = _local(request.args.get("next"))
+    wanted = local_path(request.args.get("next"))
     form = Form(SignInForm)
     opened = form.submit(_open)
     if opened is None:
@@ -191,7 +191,7 @@ def _reset_page(ask: Form, use: Form) -> Answer:
     return sent.page("members/password_reset.html", ask=ask, use=use)
 
 
-def _local(url: str | None) -> str | None:
+def local_path(url: str | None) -> str | None:
     """``url`` if it is a path on this site: anything a browser could take for another site is dropped."""
     if not url or not url.startswith("/") or url.startswith("//") or "\\" in url or not url.isprintable():
         return None

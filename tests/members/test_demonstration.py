@@ -37,6 +37,10 @@ def test_one_click_signs_in_those_who_are_listed(database: Database, tmp_path: P
         assert (answer.status_code, answer.headers["Location"]) == (303, "/home")
         assert client.get("/home").headers["Location"] == "/desk"
         assert client.get("/desk").status_code == 200
+        wanted = client.post(f"/demonstration/sign-in/{listed.person_id}?next=/catalogue")
+        assert wanted.headers["Location"] == "/catalogue"
+        elsewhere = client.post(f"/demonstration/sign-in/{listed.person_id}?next=//example.org/")
+        assert elsewhere.headers["Location"] == "/home"
         cookie = next(text for text in answer.headers.getlist("Set-Cookie") if text.startswith(access.COOKIE))
         assert "HttpOnly" in cookie
         assert "SameSite=Lax" in cookie

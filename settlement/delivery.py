@@ -15,6 +15,7 @@ with the leaf known from the first. Whatever is found stands in the way of accep
 """
 
 import hashlib
+import itertools
 import logging
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,7 +36,7 @@ from listings import goods
 from listings.commitments import CHUNK_BYTES
 from listings.goods import Goods
 from listings.models import Deposit
-from listings.streams import reader
+from listings.streams import ahead, reader
 from provenance.lineage import SourceLine, source_lines
 from settlement import deadlines, gates, receipts
 from settlement.delivery_models import GOODS_BROKEN, SERVED_DIFFERS, Grant, Receipt, ServedRange, Ticket
@@ -55,6 +56,8 @@ MAX_RESPONSES = 1000
 DELIVERABLE = frozenset({"delivered", "accepted", "settled"})
 
 _TOKEN_BYTES = 32
+#: So many chunks are opened and hashed at a time, ahead of those that leave.
+_BLOCK_CHUNKS = 16
 _UNREADABLE = (SealBroken, ObjectMissing)
 _EXCHANGE_ACTOR = Actor(None, None, frozenset({EXCHANGE}))
 
@@ -240,8 +243,8 @@ def stream(delivery: Delivery, start: int, stop: int) -> Iterator[bytes]:
 def _stream(delivery: Delivery, pieces: Iterator[bytes], start: int, stop: int) -> Iterator[bytes]:
     served, leaves = start, list[bytes]()
     try:
-        for number, chunk in _chunks(delivery, pieces, start, stop):
-            leaves.append(merkle.leaf_hash(chunk))
+        for number, chunk, leaf in _chunks(delivery, pieces, start):
+            leaves.append(leaf)
             begins = number * CHUNK_BYTES
             piece = chunk[max(start - begins, 0) : stop - begins]
             _refuse_other(delivery, number, leaves, start, stop)
@@ -252,13 +255,30 @@ def _stream(delivery: Delivery, pieces: Iterator[bytes], start: int, stop: int) 
             _keep(delivery, start, served, leaves)
 
 
-def _chunks(delivery: Delivery, pieces: Iterator[bytes], start: int, stop: int) -> Iterator[tuple[int, bytes]]:
-    source = reader(pieces)
-    for number in range(start // CHUNK_BYTES, -(-stop // CHUNK_BYTES)):
-        try:
-            yield number, source.read(CHUNK_BYTES)
-        except _UNREADABLE:
-            raise _broken(delivery) from None
+def _chunks(delivery: Delivery, pieces: Iterator[bytes], start: int) -> Iterator[tuple[int, bytes, bytes]]:
+    """Number, bytes and leaf of each chunk from ``start`` on; the next ones are opened and hashed meanwhile."""
+    numbers = itertools.count(start // CHUNK_BYTES)
+    try:
+        for block in ahead(_hashed(pieces)):
+            for chunk, leaf in block:
+                yield next(numbers), chunk, leaf
+    except _UNREADABLE:
+        raise _broken(delivery) from None
+
+
+def _hashed(pieces: Iterator[bytes]) -> Iterator[list[tuple[bytes, bytes]]]:
+    """The chunks in ``pieces``, each with its leaf, a block of them at a time."""
+    source, block = reader(pieces), list[tuple[bytes, bytes]]()
+    try:
+        while chunk := source.read(CHUNK_BYTES):
+            block.append((chunk, merkle.leaf_hash(chunk)))
+            if len(block) == _BLOCK_CHUNKS:
+                yield block
+                block = []
+    except _UNREADABLE:
+        yield block  # what stands before the damage is right
+        raise
+    yield block
 
 
 def _refuse_other(delivery: Delivery, number: int, leaves: list[bytes], start: int, stop: int) -> None:

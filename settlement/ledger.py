@@ -174,6 +174,12 @@ def gateway_cost(subject: str, gateway: str, amount: Money, *, op_id: str | None
     return Posting("gateway_cost", debit, credit, amount, subject, op_id)
 
 
+def gateway_cost_returned(subject: str, gateway: str, amount: Money, *, op_id: str) -> Posting:
+    """The exchange has again what it bore, and nobody else had to."""
+    debit, credit = cash(gateway, amount.currency), costs(gateway, amount.currency)
+    return Posting("gateway_cost_returned", debit, credit, amount, subject, op_id)
+
+
 def suspense_in(item_id: str, gateway: str, amount: Money) -> Posting:
     """Money came that belongs to no operation."""
     debit, credit = cash(gateway, amount.currency), suspense(gateway, amount.currency)

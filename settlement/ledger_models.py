@@ -38,6 +38,7 @@ KINDS = {
     "chargeback": Kind("hold", "cash"),
     "chargeback_won": Kind("cash", "hold"),
     "gateway_cost": Kind("cost", "cash"),
+    "gateway_cost_returned": Kind("cash", "cost"),
     "suspense_in": Kind("cash", "suspense"),
     "suspense_out": Kind("suspense", "cash"),
 }

@@ -157,13 +157,14 @@ def _chargeback_lost(tx: Transaction, order: Order, lot: Lot, op: MoneyOp) -> No
 
 
 def _chargeback_won(tx: Transaction, order: Order, lot: Lot, op: MoneyOp) -> None:
-    """The bank gave the money back: into the hold, and for the seller's debt what it had been claimed for."""
+    """The bank gave the money back to whoever lacked it: the hold, the seller who owed it, the exchange that bore it."""
     taken = _posted(tx, lot, op, "chargeback")
     owed = _posted(tx, lot, op, "reversal")
     here, seller = (lot.id, op.gateway), order.seller_org_id
     postings = (
         ledger.chargeback_won(*here, taken - owed, op_id=op.id),
         ledger.reversal_paid(*here, seller, owed, op_id=op.id),
+        ledger.gateway_cost_returned(*here, op.amount - taken, op_id=op.id),
     )
     ledger.post(tx, [posting for posting in postings if posting.amount.minor])
     lot.chargeback_hold = False

@@ -75,10 +75,38 @@ CREATE INDEX ix_inspection_organ_id_id ON inspection (organ_id, id);
 
 CREATE UNIQUE INDEX uq_inspection_open ON inspection (person_id) WHERE state = 'open';
 
+CREATE TABLE journal_cosignature (
+    size BIGINT NOT NULL, 
+    name TEXT NOT NULL, 
+    key_id BYTEA NOT NULL, 
+    line TEXT NOT NULL, 
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_journal_cosignature PRIMARY KEY (size, name, key_id)
+);
+
+CREATE TABLE journal_disagreement (
+    id BIGINT GENERATED ALWAYS AS IDENTITY, 
+    witness TEXT NOT NULL, 
+    kind TEXT NOT NULL, 
+    held_size BIGINT NOT NULL, 
+    request BYTEA NOT NULL, 
+    answer TEXT NOT NULL, 
+    seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_journal_disagreement PRIMARY KEY (id), 
+    CONSTRAINT uq_journal_disagreement_witness_kind_held_size UNIQUE (witness, kind, held_size), 
+    CONSTRAINT ck_journal_disagreement_kind CHECK (kind IN ('rollback', 'fork'))
+);
+
 CREATE TABLE journal_projection (
     name TEXT NOT NULL, 
     next_index BIGINT NOT NULL, 
     CONSTRAINT pk_journal_projection PRIMARY KEY (name)
+);
+
+CREATE TABLE journal_quorum (
+    size BIGINT NOT NULL, 
+    met_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    CONSTRAINT pk_journal_quorum PRIMARY KEY (size)
 );
 
 CREATE TABLE journal_terms (
@@ -87,6 +115,18 @@ CREATE TABLE journal_terms (
     CONSTRAINT pk_journal_terms PRIMARY KEY (entry_id)
 );
 CREATE INDEX ix_journal_terms_terms ON journal_terms USING gin (terms);
+
+CREATE TABLE journal_witness (
+    name TEXT NOT NULL, 
+    size BIGINT NOT NULL, 
+    cosigned_at TIMESTAMP WITH TIME ZONE, 
+    asked_at TIMESTAMP WITH TIME ZONE, 
+    problem TEXT, 
+    alarm TEXT, 
+    alarm_since TIMESTAMP WITH TIME ZONE, 
+    CONSTRAINT pk_journal_witness PRIMARY KEY (name), 
+    CONSTRAINT ck_journal_witness_alarm CHECK (alarm IN ('late', 'disagrees'))
+);
 
 CREATE TABLE notification_cursor (
     name TEXT NOT NULL, 
@@ -484,12 +524,14 @@ ALTER TABLE trade_order ALTER COLUMN buyer_signature_id DROP NOT NULL;
 ALTER TABLE agreement DROP CONSTRAINT ck_agreement_state;
 ALTER TABLE appointment DROP CONSTRAINT ck_appointment_state;
 ALTER TABLE identity_case DROP CONSTRAINT ck_identity_case_state;
+ALTER TABLE ledger_transfer DROP CONSTRAINT ck_ledger_transfer_shape;
 ALTER TABLE trade_order DROP CONSTRAINT ck_trade_order_signed;
 ALTER TABLE agreement ADD CONSTRAINT ck_agreement_scan CHECK (((state <> 'brought'::text) OR (scan_digest IS NOT NULL)));
 ALTER TABLE agreement ADD CONSTRAINT ck_agreement_scan_digest CHECK ((octet_length(scan_digest) = 32));
 ALTER TABLE agreement ADD CONSTRAINT ck_agreement_state CHECK ((state = ANY (ARRAY['brought'::text, 'declined'::text, 'draft'::text, 'ended'::text, 'in_force'::text, 'offered'::text, 'terminated'::text])));
 ALTER TABLE appointment ADD CONSTRAINT ck_appointment_state CHECK ((state = ANY (ARRAY['accepted'::text, 'lapsed'::text, 'open'::text, 'proposed'::text, 'refused'::text])));
 ALTER TABLE identity_case ADD CONSTRAINT ck_identity_case_state CHECK ((state = ANY (ARRAY['approved'::text, 'draft'::text, 'in_review'::text, 'lapsed'::text, 'refused'::text, 'renewing'::text, 'returned'::text, 'submitted'::text, 'suspended'::text])));
+ALTER TABLE ledger_transfer ADD CONSTRAINT ck_ledger_transfer_shape CHECK ((((((kind || ' '::text) || split_part(debit_account, ':'::text, 1)) || ' '::text) || split_part(credit_account, ':'::text, 1)) = ANY ('{"fund cash hold","release hold payable","fee hold fee","pay_out payable cash","refund hold refundable","refund_paid refundable cash","reversal receivable hold","reversal_paid cash receivable","fee_return fee hold","chargeback hold cash","chargeback_won cash hold","gateway_cost cost cash","gateway_cost_returned cash cost","suspense_in cash suspense","suspense_out suspense cash"}'::text[])));
 ALTER TABLE lot ADD CONSTRAINT fk_lot_deposit_id FOREIGN KEY (deposit_id) REFERENCES deposit(id);
 ALTER TABLE signature ADD CONSTRAINT fk_signature_authority_id FOREIGN KEY (authority_id) REFERENCES letter_of_authority(id);
 ALTER TABLE trade_order ADD CONSTRAINT ck_trade_order_proposals CHECK ((proposals > 0));
@@ -537,6 +579,9 @@ CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.ins
 CREATE CONSTRAINT TRIGGER owes_entry AFTER INSERT OR DELETE OR UPDATE ON public.inspection DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION databourse_owes_entry('id');
 CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.invitation FOR EACH STATEMENT EXECUTE FUNCTION databourse_guard();
 CREATE CONSTRAINT TRIGGER owes_entry AFTER INSERT OR DELETE OR UPDATE ON public.invitation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION databourse_owes_entry('id');
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.journal_cosignature FOR EACH STATEMENT EXECUTE FUNCTION databourse_append_only();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.journal_disagreement FOR EACH STATEMENT EXECUTE FUNCTION databourse_append_only();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.journal_quorum FOR EACH STATEMENT EXECUTE FUNCTION databourse_append_only();
 CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.letter_of_authority FOR EACH STATEMENT EXECUTE FUNCTION databourse_guard();
 CREATE CONSTRAINT TRIGGER owes_entry AFTER INSERT OR DELETE OR UPDATE ON public.letter_of_authority DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION databourse_owes_entry('id');
 CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.lot_extension FOR EACH STATEMENT EXECUTE FUNCTION databourse_guard();
@@ -566,8 +611,12 @@ GRANT INSERT, SELECT ON dispute_evidence TO databourse_app;
 GRANT INSERT, SELECT, UPDATE ON filing TO databourse_app;
 GRANT INSERT, SELECT, UPDATE ON inspection TO databourse_app;
 GRANT INSERT, SELECT, UPDATE ON invitation TO databourse_app;
+GRANT INSERT, SELECT ON journal_cosignature TO databourse_app;
+GRANT INSERT, SELECT ON journal_disagreement TO databourse_app;
 GRANT DELETE, INSERT, SELECT, UPDATE ON journal_projection TO databourse_app;
+GRANT INSERT, SELECT ON journal_quorum TO databourse_app;
 GRANT DELETE, INSERT, SELECT, UPDATE ON journal_terms TO databourse_app;
+GRANT DELETE, INSERT, SELECT, UPDATE ON journal_witness TO databourse_app;
 GRANT INSERT, SELECT, UPDATE ON letter_of_authority TO databourse_app;
 GRANT INSERT, SELECT, UPDATE ON lot_extension TO databourse_app;
 GRANT DELETE, INSERT, SELECT, UPDATE ON notification TO databourse_app;

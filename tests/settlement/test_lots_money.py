@@ -160,6 +160,21 @@ def test_a_refund_that_a_chargeback_overtook(trade: Trade, state: str) -> None:
     assert money_of(lot) == {"funded": PRICE, "refunded": PRICE}
 
 
+def test_what_the_exchange_bore_comes_back_with_a_won_chargeback(trade: Trade) -> None:
+    """The refund was on its way when the bank took the money: no hold had it, and no seller."""
+    lot = trade.funded()
+    before = balance(ledger.cash("stripe", "HKD"))
+    lots.decline_lot(trade.seller.actor, lot.id, reason="no")
+    charge_back(trade, lot, SENT)
+    assert balance(ledger.costs("stripe", "HKD")) == PRICE
+    charge_back(trade, lot, FAILED)
+    assert balance(ledger.costs("stripe", "HKD")) == 0
+    assert balance(ledger.cash("stripe", "HKD")) == before
+    trade.work()
+    assert found(Lot, lot.id).state == "refunded"
+    assert money_of(lot) == {"funded": PRICE, "refunded": PRICE}
+
+
 # -- ordered again ----------------------------------------------------------------------------------------------------
 
 

@@ -353,7 +353,7 @@ def _titles() -> dict[str, str]:
         "due": gettext("A lot waits for its payment"),
         "funded": gettext("A paid lot waits for its delivery"),
         "delivered": gettext("Goods wait to be checked and accepted"),
-        "disputed": gettext("A dispute wants your word"),
+        "disputed": gettext("A dispute is open: answer it, give evidence or settle"),
         "ruled": gettext("A decision can be objected to"),
     }
 

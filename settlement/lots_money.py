@@ -157,7 +157,7 @@ def _chargeback_lost(tx: Transaction, order: Order, lot: Lot, op: MoneyOp) -> No
 
 
 def _chargeback_won(tx: Transaction, order: Order, lot: Lot, op: MoneyOp) -> None:
-    """The bank gave the money back to whoever lacked it: the hold, the seller who owed it, the exchange that bore it."""
+    """The bank gave the money back: to the hold, to the seller who owed it, to the exchange that bore the rest."""
     taken = _posted(tx, lot, op, "chargeback")
     owed = _posted(tx, lot, op, "reversal")
     here, seller = (lot.id, op.gateway), order.seller_org_id

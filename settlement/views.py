@@ -1,10 +1,11 @@
 """The trade page of both sides, and what leads to a contract: request, negotiation, signature, messages."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from flask import Response, render_template, request, url_for
+from flask import Response, redirect, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
@@ -51,11 +52,16 @@ _SIDES = (BUYER, SELLER)
 @access.member()
 def list_trades() -> Answer:
     """The trades of one's own organisation, buying or selling."""
-    side = request.args.get("side", BUYER)
+    side = request.args.get("side")
     state, soon = request.args.get("state") or None, request.args.get("soon") == "true"
-    if side not in _SIDES or (state is not None and state not in ORDER.states):
+    if side not in {None, *_SIDES} or (state is not None and state not in ORDER.states):
         raise Invalid("There is no such list of trades.", code="invalid_filter")
-    found = order_queries.trades(access.actor(), side=side, state=state, soon=soon, cursor=request.args.get("cursor"))
+    asked = functools.partial(order_queries.trades, state=state, soon=soon, cursor=request.args.get("cursor"))
+    found = asked(access.actor(), side=side or BUYER)
+    if side is None:  # who only sells is shown what it sells
+        side = BUYER
+        if not found.items and (sold := asked(access.actor(), side=SELLER)).items:
+            side, found = SELLER, sold
     return render_template("settlement/trades.html", page=found, side=side, state=state, soon=soon, states=_STATES)
 
 
@@ -158,6 +164,13 @@ def new_order() -> Answer:
     """The form that asks for the goods of an offer."""
     offer = listings.offer(access.actor(), request.args.get("offer", ""))
     return _request_page(Form(negotiation_schemas.RequestForm, values=_offered(offer)), offer)
+
+
+@desk.get("/orders/preview")
+@_DEALING
+def leave_preview() -> Answer:
+    """Back to the form, for whoever comes to a preview's address by a link: its contract was never kept."""
+    return redirect(url_for(".new_order", offer=request.args.get("offer", "")))
 
 
 @desk.post("/orders/preview")

@@ -113,3 +113,9 @@ def test_a_life_cycle_with_a_fault_does_not_load(
 ) -> None:
     with pytest.raises(ValueError, match=fault):
         Lifecycle("thing", initial="new", final=frozenset(final), edges=edges)
+
+
+def test_ids_of_one_millisecond_sort_as_they_were_made() -> None:
+    made = [ids.new("ent") for _ in range(20_000)]
+    assert made == sorted(set(made))
+    assert all(map(ids.is_id, made))

@@ -1,4 +1,4 @@
-"""The pictures in docs/screens, of the site that ``make demo`` serves: ``python tests/browser/screens.py [BASE_URL]``."""
+"""The pictures in docs/screens, of what ``make demo`` serves: ``python tests/browser/screens.py [BASE_URL]``."""
 
 import os
 import re

@@ -1,9 +1,13 @@
 """Appending to the journal and sealing it, against one-row inserts of the same size in the same run.
 
-``journal_append_1`` and ``journal_append_8``: ``exchange.db.transaction`` with one plain entry (no business row beside
-it), whole: the mark, the gapless number, the canonical body with its commitment to the actor, the queue of the
-sequencer, a durable commit; as a share of inserting and committing one row of as many bytes by raw psycopg. Clients of
-both are processes, as in the web, so that neither waits for the other's interpreter.
+``journal_append_1`` and ``journal_append_8``: an entry made and written by the journal's own code (``record.write``:
+the canonical body with its nonce and its commitment to the actor, the gapless number, the queue of the sequencer) and
+committed durably on a connection in autocommit, without the session of a verb around it; as a share of inserting and
+committing one row of as many bytes by raw psycopg. Clients of both are processes, as in the web, so that neither waits
+for the other's interpreter.
+
+``verb_append_1`` and ``verb_append_8``: the same entry through the whole of ``exchange.db.transaction``: in addition a
+pooled connection and a session, the exchange's time, the guards' mark and the actor's key, three round trips more.
 
 ``journal_statement_8``: only the statement that writes an entry, by raw psycopg, with its body made beforehand: what
 any client could reach without the house around it.
@@ -41,6 +45,7 @@ SEALS = 40
 ACTOR = Actor("per_bench", "org_bench", frozenset({"auditor"}))
 PLAIN = "CREATE TABLE plain (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body bytea NOT NULL)"
 BODY = b"x" * 420
+FACTS = {"note": "y" * 120}
 PLACED = "SELECT 1 FROM journal_leaf JOIN journal_entry e ON e.id = entry_id WHERE subject = %s"
 
 #: Makes the step of one client, in that client's process.
@@ -67,7 +72,15 @@ def statement(server: postgres.Server, number: int) -> Callable[[], object]:
 
 
 def append(server: postgres.Server, number: int) -> Callable[[], object]:
-    """One entry in a transaction of the exchange; each client tells of its own subject."""
+    """One entry made and written by the journal, committed; each client tells of its own subject."""
+    connection = create_engine(server.url("databourse_app"), isolation_level="AUTOCOMMIT").connect()
+    author = record.Author("per_bench", bytes(vault.KEY_BYTES))
+    event = record.Event(f"prd_append{number}", "subject.seen", ACTOR.org_id, "auditor", facts=FACTS)
+    return lambda: record.write(connection, [event], datetime.now(UTC), author)
+
+
+def verb(server: postgres.Server, number: int) -> Callable[[], object]:
+    """One entry in a transaction of the exchange."""
     db.bind(server.url("databourse_app"))
     return lambda: tell(f"prd_bench{number}")
 
@@ -75,7 +88,7 @@ def append(server: postgres.Server, number: int) -> Callable[[], object]:
 def tell(subject: str) -> None:
     """Record an entry about ``subject``."""
     with db.transaction(ACTOR) as tx:
-        tx.record(subject, "subject.seen", by="auditor", facts={"note": "y" * 120})
+        tx.record(subject, "subject.seen", by="auditor", facts=FACTS)
 
 
 def rate(server: postgres.Server, client: Client, clients: int) -> float:
@@ -170,6 +183,7 @@ def main() -> None:
             prepare(server)
             for clients in (1, 8):
                 compare(server, f"journal_append_{clients}", append, clients)
+                compare(server, f"verb_append_{clients}", verb, clients)
             compare(server, "journal_statement_8", statement, 8)
             signer = Signer("localhost/bench", Ed25519PrivateKey.generate())
             sequencer = Sequencer(server.conninfo("databourse_sequencer"), signer)

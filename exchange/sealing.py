@@ -11,7 +11,7 @@ Whole streams go through ``cryptography``'s own recipe; that library reads no ra
 import hmac
 import io
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
 from cryptography.exceptions import InvalidTag
@@ -33,6 +33,13 @@ _SEALED_SEGMENT_BYTES = SEGMENT_BYTES + TAG_BYTES
 _BLOCK_SEGMENTS = 64
 _BLOCK_BYTES = _BLOCK_SEGMENTS * SEGMENT_BYTES
 _INFO = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"
+
+
+class Readable(Protocol):
+    """What is read from its start to its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next ``size`` bytes, or as many as there are; nothing at the end."""
 
 
 class SealBroken(ValueError):
@@ -65,11 +72,11 @@ def plain_size(sealed_bytes: int) -> int:
     return full * SEGMENT_BYTES + last - TAG_BYTES
 
 
-def seal(source: BinaryIO, key: bytes, context: bytes) -> Iterator[bytes]:
+def seal(source: Readable, key: bytes, context: bytes) -> Iterator[bytes]:
     """Seal what ``source`` holds from its present position on; about 1 MiB is in memory at a time.
 
     Args:
-        source: A binary file.
+        source: A binary file, or what reads like one.
         key: 32 uniformly random bytes; one key may seal many streams (the salt is random).
         context: What the stream is, e.g. ``b"goods " + file_id``; needed again to open it, not secret, not stored.
 
@@ -104,7 +111,7 @@ def unseal(source: BinaryIO, key: bytes, context: bytes) -> Iterator[bytes]:
 
 
 def unseal_range(source: BinaryIO, key: bytes, context: bytes, start: int, stop: int) -> Iterator[bytes]:
-    """The plaintext bytes ``start`` to ``stop`` (exclusive) of the sealed file ``source``.
+    """The plaintext bytes ``start`` to ``stop`` (exclusive) of the sealed file ``source``, up to 1 MiB at a time.
 
     As with slices and HTTP ranges, ``stop`` is clamped to the end of the plaintext. Before this function returns, the
     key is checked against the commitment and the length against the final segment; so a shortened or lengthened file
@@ -140,10 +147,16 @@ def _slices(source: BinaryIO, segments: "_Segments", start: int, stop: int, size
         numbers = range(block, min(block + _BLOCK_SEGMENTS, behind))
         end = min(_offset(numbers.stop), sealed_size(size))
         sealed = memoryview(_read_exactly(source, end - _offset(block)))
-        for place, number in enumerate(numbers):
-            begins = number * SEGMENT_BYTES
-            segment = sealed[place * _SEALED_SEGMENT_BYTES :][:_SEALED_SEGMENT_BYTES]
-            yield segments.open(number, segment)[max(start - begins, 0) : stop - begins]
+        begins, opened = block * SEGMENT_BYTES, list[bytes]()
+        wanted = slice(max(start - begins, 0), stop - begins)
+        try:
+            for place, number in enumerate(numbers):
+                segment = sealed[place * _SEALED_SEGMENT_BYTES :][:_SEALED_SEGMENT_BYTES]
+                opened.append(segments.open(number, segment))
+        except SealBroken:
+            yield b"".join(opened)[wanted]  # what stands before the damage is right
+            raise
+        yield b"".join(opened)[wanted]
 
 
 class _Segments(NamedTuple):

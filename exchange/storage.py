@@ -25,8 +25,10 @@ from exchange.errors import Unavailable
 
 #: A reader fetches at least this much with one request, and holds no more of the object in memory.
 READ_AHEAD_BYTES = 1024 * 1024
-#: S3 wants parts of 5 MiB or more; at most ``_PARTS_AT_ONCE`` of them are in memory.
+#: S3 wants parts of 5 MiB or more; a folder takes any, and small ones stay in the processor's cache. At most
+#: ``_PARTS_AT_ONCE`` of them are in memory.
 _PART_BYTES = 8 * 1024 * 1024
+_LOCAL_PART_BYTES = 1024 * 1024
 _PARTS_AT_ONCE = 4
 _CLIENT_OPTIONS: Mapping[str, timedelta] = {
     "connect_timeout": timedelta(seconds=5),
@@ -56,8 +58,10 @@ class Store:
         self._backend = backend
         self._folder = folder
 
-    def put(self, key: str, chunks: Iterable[bytes]) -> int:
+    def put(self, key: str, chunks: Iterable[bytes], *, headers: Mapping[str, str] | None = None) -> int:
         """Store what ``chunks`` yield under ``key``, replacing what was there; the size in bytes.
+
+        ``headers`` are what S3 answers with when it serves the object itself; a folder keeps none.
 
         Chunks are consumed as they are sent. If they raise, their error comes through, and nothing is stored. Local
         objects are on the disk, not only in its cache, when this returns.
@@ -72,7 +76,14 @@ class Store:
                 _make_folders(self._folder, key)
         # A writer, not ``obstore.put``: that pulls its iterator from within the runtime that drives all stores, so
         # chunks that are themselves read from a store would panic there.
-        writer = obstore.open_writer(self._backend, key, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+        part_bytes = _PART_BYTES if self._folder is None else _LOCAL_PART_BYTES
+        writer = obstore.open_writer(
+            self._backend,
+            key,
+            attributes=dict(headers) if headers and self._folder is None else None,
+            buffer_size=part_bytes,
+            max_concurrency=_PARTS_AT_ONCE,
+        )
         size = 0
         try:
             for chunk in chunks:

@@ -70,6 +70,13 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
                     socket_file.unlink()
 
 
+def test_s3_keeps_the_headers_that_an_object_is_served_with(s3: dict[str, str]) -> None:
+    store = open_store("s3://goods/headers", s3)
+    store.put("tile", [b"1"], headers={"Content-Type": "text/plain", "Cache-Control": "public, max-age=1"})
+    kept = obstore.get(store._backend, "tile").attributes
+    assert (kept["Content-Type"], kept["Cache-Control"]) == ("text/plain", "public, max-age=1")
+
+
 def wait_for(options: dict[str, str]) -> None:
     give_up = time.monotonic() + 30
     while True:

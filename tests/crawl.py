@@ -2,14 +2,14 @@
 
 import itertools
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urldefrag, urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Response
 
 AXE = (Path(__file__).parent / "browser" / "vendor" / "axe-4.14.1.min.js").read_text(encoding="utf-8")
 #: WCAG 2.2, levels A and AA, and what axe holds for good practice.
@@ -18,8 +18,12 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 #: Languages x schemes x widths: every pair of values occurs.
 DRESSES = (("zh", "light", 1280), ("en", "dark", 360))
 ALL_DRESSES = tuple(itertools.product(("zh", "en"), ("light", "dark"), (360, 1280)))
-MAX_PAGES = 80
-_ID = re.compile(r"(?<=/)[a-z]{3}_[0-9a-z]{26}|(?<=/)[A-Z]-[0-9A-Z-]{16,}")
+MAX_PAGES = 250
+#: How many pages of a kind are opened on one walk: things of one kind are in different states.
+EXAMPLES = 2
+_ID = re.compile(r"(?<=/)[a-z]{3}_[0-9a-z]{26}|(?<=/)[A-Z]-[0-9A-Z-]{16,}|(?<=/)[0-9a-f]{64}")
+#: What a browser says of an answer whose status the walk judges itself.
+_STATUS = "Failed to load resource: the server responded with a status of"
 
 
 @dataclass
@@ -37,7 +41,9 @@ def dressed(
     """A browser in one language, scheme and width, signed in with ``token``."""
     lang, scheme, width = dress
     context = browser.new_context(
-        locale={"zh": "zh-CN", "en": "en"}[lang], color_scheme=scheme, viewport={"width": width, "height": 900}
+        locale={"zh": "zh-CN", "en": "en"}[lang],
+        color_scheme="dark" if scheme == "dark" else "light",
+        viewport={"width": width, "height": 900},
     )
     if token:
         context.add_cookies([{"name": "databourse_session", "value": token, "url": base_url}])
@@ -47,28 +53,55 @@ def dressed(
         context.close()
 
 
-def walk(context: BrowserContext, base_url: str, starts: list[str], *, bypass: tuple[str, ...] = ()) -> Walk:
-    """Follow every link from ``starts``, one page of each kind, checking each page."""
-    found, queue, kinds = Walk(), deque(starts), set()
+def walk(
+    context: BrowserContext, base_url: str, starts: list[str], *, known: Counter[str] | None = None, by_links: int = 1
+) -> Walk:
+    """Follow every link from ``starts``, ``EXAMPLES`` pages of each kind.
+
+    ``known`` counts the kinds that were looked at closely before, on other walks in the same dress: of those it is only
+    seen that they open. Queries make no kind of their own, but ``by_links`` pages of a kind with different ones count.
+    """
+    found, queue, opened = Walk(), deque(starts), Counter[str]()
+    known = Counter() if known is None else known
+    done: set[str] = set()
     page = context.new_page()
-    page.on("console", lambda said: said.type == "error" and found.faults.append(f"{page.url}: {said.text}"))
+    page.on("console", lambda said: _hear(found, page, said.type, said.text))
     page.on("pageerror", lambda error: found.faults.append(f"{page.url}: {error}"))
     while queue and len(found.seen) < MAX_PAGES:
         path = queue.popleft()
         kind = _ID.sub("*", path.partition("?")[0])
-        if kind in kinds or path.startswith(bypass):
+        if path in done or opened[kind] >= (EXAMPLES if "*" in kind else by_links):
             continue
-        kinds.add(kind)
-        answer = page.goto(base_url + path)
+        done.add(path)
+        opened[kind] += 1
+        answer = _open(page, base_url + path)
         if answer is None or "text/html" not in answer.headers.get("content-type", ""):
             continue
         found.seen.append(path)
         if not answer.ok:
             found.faults.append(f"{path}: {answer.status}")
             continue
-        found.faults += [f"{path}: {fault}" for fault in faults(page)]
+        if known[kind] < EXAMPLES:
+            known[kind] += 1
+            found.faults += [f"{path}: {fault}" for fault in faults(page)]
         queue.extend(_links(page, base_url))
+    page.close()
     return found
+
+
+def _hear(found: Walk, page: Page, kind: str, text: str) -> None:
+    if kind == "error" and not text.startswith(_STATUS):
+        found.faults.append(f"{page.url}: {text}")
+
+
+def _open(page: Page, url: str) -> Response | None:
+    """Go to a page; ``None`` for what a browser downloads instead of showing it."""
+    try:
+        return page.goto(url)
+    except Error as error:
+        if "Download is starting" in error.message:
+            return None
+        raise
 
 
 def faults(page: Page) -> list[str]:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +9,10 @@ import pytest
 from conftest import Database
 from opened import opened
 from playwright.sync_api import Browser, sync_playwright
-from werkzeug.serving import WSGIRequestHandler, make_server
+from served import served as serve
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update")
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  (the base class's name)
-        """Say nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +38,5 @@ def base_url(database: Database, tmp_path: Path) -> Iterator[str]:
     with opened(database, tmp_path) as site:
         site.record(3)
         site.seal()
-        server = make_server("127.0.0.1", 0, site.app, threaded=True, request_handler=_Quiet)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        with serve(site.app) as base_url:
+            yield base_url

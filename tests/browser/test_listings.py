@@ -1,6 +1,5 @@
 """The seller's and the reviewers' pages in Chromium, and a file that is sent by pieces, paused, cut and resumed."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from crawl import DRESSES, dressed, faults
 from opened import Site, opened
 from people import Party, approved_company, registered, staff
 from playwright.sync_api import Browser, Page, Request, Route, expect
-from werkzeug.serving import WSGIRequestHandler, make_server
+from served import served as serve
 
 from exchange import calendar
 from exchange.actors import Actor
@@ -21,11 +20,6 @@ from listings import intake, notice, offers, review, versions
 from listings.models import Deposit, Version
 
 TOKENS = {"seller": "token-seller", "reviewer": "token-reviewer", "objector": "token-objector"}
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  (the base class's name)
-        """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +36,8 @@ def served(database: Database, tmp_path: Path) -> Iterator[Served]:
         calendar.seed(Actor.clock())
         seller = approved_company(site, "甲公司")
         pages = _stage(site, seller)
-        web = make_server("127.0.0.1", 0, site.app, threaded=True, request_handler=_Quiet)
-        thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield Served(f"http://127.0.0.1:{web.server_port}", pages)
-        finally:
-            web.shutdown()
-            thread.join()
-            web.server_close()
+        with serve(site.app) as base_url:
+            yield Served(base_url, pages)
 
 
 def _stage(site: Site, seller: Party) -> dict[str, list[str]]:

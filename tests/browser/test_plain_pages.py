@@ -109,7 +109,7 @@ def test_the_language_links_stay_on_the_page(browser: Browser, base_url: str) ->
 def test_the_choice_of_a_language_holds_on_the_next_page(browser: Browser, base_url: str) -> None:
     with visit(browser, "zh", "light", 1280) as seen:
         seen.page.goto(f"{base_url}/?lang=en")
-        seen.page.get_by_role("link", name="Rules").click()
+        seen.page.get_by_role("navigation", name="Main").get_by_role("link", name="Rules").click()
         assert seen.page.locator("html").get_attribute("lang") == "en"
 
 

@@ -1,35 +1,21 @@
 """The demonstration, as a person sees it: the command, a second run, its evidence checked offline."""
 
 import base64
-import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-COMMAND = [sys.executable, "-m", "command"]
+from demonstrated import COMMAND, ROOT, fresh_home
 
 
 @pytest.fixture(scope="module")
 def environ() -> Iterator[dict[str, str]]:
-    """A fresh home, a free port, and nothing of the caller's settings."""
-    home = Path(tempfile.mkdtemp(prefix="databourse-flow-"))
-    home.chmod(0o755)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "DATABOURSE", "STRIPE"))
-    }
-    yield {**kept, "DATABOURSE_HOME": str(home), "PORT": str(port), "SERVE": "0"}
-    shutil.rmtree(home, ignore_errors=True)
+    """A home of its own; the command ends after the trade."""
+    with fresh_home() as environment:
+        yield {**environment, "SERVE": "0"}
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,19 @@
 """The ``databourse`` command.
 
-Commands are looked up by name and load what they need: ``verify`` needs neither the web nor a database.
+Commands are looked up by name and load what they need: those of ``ALONE`` need neither the exchange nor a database.
 """
 
 # ruff: noqa: PLC0415  (imports inside functions: a command loads what it needs and no more)
 
 import argparse
+import importlib
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import log_command
 import wsgi
 
 if TYPE_CHECKING:
@@ -19,14 +21,21 @@ if TYPE_CHECKING:
 
     from exchange.config import Config
 
+#: Commands that need neither the settings nor the database, and the module whose ``main`` each of them is.
+ALONE = {
+    "verify": "exchange.journal.verify",
+    "monitor": "exchange.journal.monitor",
+    "witness": "exchange.web.witness",
+}
+
 
 def main(arguments: "Sequence[str] | None" = None) -> int:
     """The ``databourse`` command; returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["verify"]:
-        from exchange.journal import verify
-
-        return verify.main(words[1:])
+    if words and words[0] in ALONE:
+        module = importlib.import_module(ALONE[words[0]])
+        alone: int = module.main(words[1:])
+        return alone
     options = _parser().parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     from exchange.config import ConfigError
@@ -47,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="databourse",
         description="Databourse 数衡: a data exchange",
-        epilog="databourse verify PATH --key VKEY checks an evidence bag and needs no database.",
+        epilog=f"These need no database and explain themselves: {', '.join(ALONE)} (databourse verify --help).",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run, words in (
@@ -72,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--password-file", help="read the password there instead of asking for it")
         if name == "lifecycle":
             command.add_argument("what", choices=["draw"], help="print them as Mermaid diagrams")
+    log_command.add_to(commands, _config)
     return parser
 
 

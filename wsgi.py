@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -163,9 +164,12 @@ def worker(opened: "House") -> "Worker":
     import provenance.jobs
     import settlement.jobs
     import settlement.words
-    from exchange import hygiene
+    from exchange import attest, hygiene, witnesses
     from exchange.jobs import Worker
+    from exchange.journal.mirror import Mirror
+    from exchange.journal.nightly import Nightly
     from exchange.members import notifications, stale
+    from exchange.storage import open_store
 
     rooms()
     parts = (exchange.members.jobs, exchange.oversight.jobs, provenance.jobs, listings.jobs, settlement.jobs)
@@ -179,6 +183,13 @@ def worker(opened: "House") -> "Worker":
         notifications.follow(frozenset(_union("TOLD")), settlement.words.HANDS_ON),
     ]
     rounds.append(hygiene.Hygiene(*hygiene.STALE, *stale.STALE))
+    if opened.config.witnesses is not None:
+        late_after = timedelta(minutes=opened.config.witness_late_minutes)
+        rounds.append(witnesses.open_collector(opened.config.witnesses, late_after, attest.vkey()))
+    rounds.append(Nightly(opened.conninfo("app"), [attest.vkey()]))
+    if opened.config.log_mirror:
+        mirrored = open_store(opened.config.log_mirror, opened.config.log_mirror_options)
+        rounds.append(Mirror(mirrored, opened.conninfo("app")))
     if opened.sandbox is not None:
         rounds.append(lambda: _deliver_webhooks(opened))
     return Worker(

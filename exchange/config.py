@@ -53,6 +53,9 @@ class Config:
         master_keys: Oldest first; the last one wraps, all of them unwrap.
         proxies: How many proxies in front add to ``X-Forwarded-For``; limits per origin count what they say.
         fee_basis_points: The fee of the house on new trades, in hundredths of a percent of the price.
+        log_mirror: Where the public log is copied to, ``file:///…`` or ``s3://bucket/prefix``; nowhere if empty.
+        witnesses: The policy file (C2SP tlog-policy) of the witnesses to ask for cosignatures; none are asked without.
+        witness_late_minutes: How long a checkpoint may wait for a witness before an alarm is raised.
         stripe_key: A Stripe secret key; one that begins with ``sk_test_sandbox`` opens the built-in sandbox.
     """
 
@@ -74,6 +77,10 @@ class Config:
     port: int = 8000
     proxies: int = 0
     fee_basis_points: int = 300
+    log_mirror: str = ""
+    log_mirror_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    witnesses: Path | None = None
+    witness_late_minutes: int = 10
 
     @classmethod
     def load(cls, environ: Mapping[str, str], **overrides: object) -> Self:
@@ -100,13 +107,17 @@ class Config:
             "origin": environ.get("DATABOURSE_ORIGIN", "localhost/databourse"),
             "base_url": environ.get("DATABOURSE_URL", "http://127.0.0.1:8000").rstrip("/"),
             "store_url": environ.get("DATABOURSE_STORE", f"file://{home}/goods"),
-            "store_options": _options(environ),
+            "store_options": _options(environ, "DATABOURSE_STORE_"),
             "databases": databases,
             "smtp_url": environ.get("DATABOURSE_SMTP", ""),
             "mail_sender": environ.get("DATABOURSE_MAIL_SENDER", "databourse@localhost"),
             "port": _number(environ, "PORT", 8000),
             "proxies": _number(environ, "DATABOURSE_PROXIES", 0),
             "fee_basis_points": _number(environ, "DATABOURSE_FEE_BASIS_POINTS", 300),
+            "log_mirror": environ.get("DATABOURSE_LOG_MIRROR", ""),
+            "log_mirror_options": _options(environ, "DATABOURSE_LOG_MIRROR_"),
+            "witnesses": Path(environ["DATABOURSE_WITNESSES"]) if environ.get("DATABOURSE_WITNESSES") else None,
+            "witness_late_minutes": _number(environ, "DATABOURSE_WITNESS_LATE_MINUTES", 10),
             **{name: _value(name, text) for name, text in given.items()},
         }
         return cls(**{**values, **overrides})  # type: ignore[arg-type]  # each value is typed where it is read
@@ -178,7 +189,6 @@ def _number(environ: Mapping[str, str], variable: str, default: int) -> int:
     return int(text)
 
 
-def _options(environ: Mapping[str, str]) -> dict[str, str]:
+def _options(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
     """``DATABOURSE_STORE_ENDPOINT=…`` becomes the store's option ``endpoint``."""
-    prefix = "DATABOURSE_STORE_"
     return {name.removeprefix(prefix).lower(): value for name, value in environ.items() if name.startswith(prefix)}

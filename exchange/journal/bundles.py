@@ -19,7 +19,7 @@ def join(bodies: Iterable[bytes]) -> bytes:
     Raises:
         InvalidBundle: A body is longer than 16 bits can say.
     """
-    parts = []
+    parts: list[bytes] = []
     for body in bodies:
         if len(body) > entry.SIZE_LIMIT_BYTES:
             raise InvalidBundle(f"an entry has at most {entry.SIZE_LIMIT_BYTES} bytes")

@@ -61,6 +61,14 @@ SENTENCES: Final = {
         "The checkpoint is malformed or not validly signed by a key you gave; no entry can be proven.",
         "检查点格式有误、未经所提供公钥对应的密钥签名或签名无效，无法证明任何条目。",
     ),
+    "checkpoint.cosignature": (
+        "A cosignature by a witness's key you gave does not hold for this checkpoint.",
+        "所提供公钥对应的见证方联署对该检查点无效。",
+    ),
+    "checkpoint.not_witnessed": (
+        "Fewer witnesses cosigned the checkpoint than the policy asks for.",
+        "联署该检查点的见证方未达到策略要求的数量。",
+    ),
     "story.malformed": (
         "What the bag claims to hold cannot be read; its completeness was not checked.",
         "证据包的内容声明无法读取，未核验完整性。",

@@ -149,7 +149,11 @@ class Signer:
 
     def sign(self, text: str) -> Signature:
         """The signature over ``text``, the note's text with its final newline."""
-        return Signature(self.name, self.key.key_id, self._private_key.sign(text.encode()))
+        return Signature(self.name, self.key.key_id, self.sign_bytes(text.encode()))
+
+    def sign_bytes(self, message: bytes) -> bytes:
+        """The bare signature over ``message``, for other envelopes than notes; it must not be readable as a note."""
+        return self._private_key.sign(message)
 
 
 class Cosigner:

@@ -117,3 +117,112 @@ class JournalCheckpoint(Base, Bookkeeping):
     root: Mapped[bytes]
     note: Mapped[str]
     signed_at: Mapped[datetime]
+
+
+class JournalCosignature(Base, Bookkeeping):
+    """A witness's line under the checkpoint of ``size``, verified when it came; ``name`` is its key's."""
+
+    __tablename__ = "journal_cosignature"
+    __bookkeeping__ = "what witnesses say of the log"
+    __append_only__ = True
+    __grants__ = "SELECT, INSERT"
+
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    key_id: Mapped[bytes] = mapped_column(primary_key=True)
+    line: Mapped[str]
+    received_at: Mapped[datetime]
+
+
+class JournalQuorum(Base, Bookkeeping):
+    """A checkpoint that enough witnesses cosigned, by the policy in force at ``met_at``."""
+
+    __tablename__ = "journal_quorum"
+    __bookkeeping__ = "what witnesses say of the log"
+    __append_only__ = True
+    __grants__ = "SELECT, INSERT"
+
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    met_at: Mapped[datetime]
+
+
+class JournalWitness(Base, Bookkeeping):
+    """How a witness of the policy stands; ``name`` is the policy's, times are real.
+
+    ``problem`` is why the last attempt brought no cosignature; ``alarm`` is ``late`` or ``disagrees`` since
+    ``alarm_since``, until the witness cosigns again.
+    """
+
+    __tablename__ = "journal_witness"
+    __bookkeeping__ = "the state of a conversation"
+    __table_args__ = (CheckConstraint("alarm IN ('late', 'disagrees')", name="alarm"),)
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    cosigned_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime | None]
+    problem: Mapped[str | None]
+    alarm: Mapped[str | None]
+    alarm_since: Mapped[datetime | None]
+
+
+class JournalDisagreement(Base, Bookkeeping):
+    """A witness holds another history of the log than the database: the evidence as it was seen.
+
+    ``kind`` is ``rollback`` (the witness cosigned ``held_size`` leaves, more than there are here) or ``fork`` (at
+    ``held_size`` it holds another root). ``request`` and ``answer`` are what was sent and what came back.
+    """
+
+    __tablename__ = "journal_disagreement"
+    __bookkeeping__ = "what witnesses say of the log"
+    __append_only__ = True
+    __grants__ = "SELECT, INSERT"
+    __table_args__ = (
+        UniqueConstraint("witness", "kind", "held_size"),
+        CheckConstraint("kind IN ('rollback', 'fork')", name="kind"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    witness: Mapped[str]
+    kind: Mapped[str]
+    held_size: Mapped[int] = mapped_column(BigInteger)
+    request: Mapped[bytes]
+    answer: Mapped[str]
+    seen_at: Mapped[datetime]
+
+
+class JournalCheck(Base, Bookkeeping):
+    """A check of the whole log, and of the tables it tells of, that came to its end; times are real.
+
+    ``size`` leaves were covered by the newest checkpoint (none: it did not verify), ``entries`` of them hashed again,
+    ``rows`` of business tables held against their stories; ``found`` counts all findings, kept or not.
+    """
+
+    __tablename__ = "journal_check"
+    __bookkeeping__ = "what was found when the log was checked"
+    __append_only__ = True
+    __grants__ = "SELECT, INSERT"
+    __table_args__ = (Index(None, "started_at"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    entries: Mapped[int] = mapped_column(BigInteger)
+    rows: Mapped[int] = mapped_column(BigInteger)
+    found: Mapped[int] = mapped_column(BigInteger)
+
+
+class JournalCheckFinding(Base, Bookkeeping):
+    """Something that a check found: a code of ``exchange.journal.fsck_findings`` and what it is about."""
+
+    __tablename__ = "journal_check_finding"
+    __bookkeeping__ = "what was found when the log was checked"
+    __append_only__ = True
+    __grants__ = "SELECT, INSERT"
+
+    check_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    code: Mapped[str]
+    path: Mapped[str]
+    detail: Mapped[str]

@@ -29,6 +29,8 @@ __all__ = [
     "open",
     "parse_lines",
     "sign",
+    "text_of",
+    "verified",
     "vkey",
 ]
 
@@ -121,20 +123,47 @@ def open(signed: str | bytes, vkeys: Iterable[str]) -> Note:  # noqa: A001  (rea
         InvalidKey: A string in ``vkeys`` is not a verifier key of a known algorithm, or two different keys share name
             and id.
     """
+    text, by_known, by_unknown = _sort(signed, vkeys)
+    if not by_known:
+        raise InvalidNote("no known key signed the note")
+    return Note(text, by_known, by_unknown)
+
+
+def verified(signed: str | bytes, vkeys: Iterable[str]) -> tuple[Signature, ...]:
+    """The signatures by keys of ``vkeys``, all of them verified; none if none of these keys signed.
+
+    For counting cosignatures on a note that ``open`` has found to be the log's.
+
+    Raises:
+        InvalidNote: The note is malformed, or a signature by one of the keys does not hold.
+        InvalidKey: As ``open``.
+    """
+    return _sort(signed, vkeys)[1]
+
+
+def _sort(signed: str | bytes, vkeys: Iterable[str]) -> tuple[str, tuple[Signature, ...], tuple[Signature, ...]]:
+    """Text, signatures by keys of ``vkeys`` (verified) and by others, each once."""
     known = keys.known(vkeys)
     text, signatures = _split(signed)
-    verified: dict[Signature, None] = {}
-    unverified: dict[Signature, None] = {}
+    by_known: dict[Signature, None] = {}
+    by_unknown: dict[Signature, None] = {}
     for signature in signatures:
         key = known.get((signature.name, signature.key_id))
         if key is None:
-            unverified[signature] = None
+            by_unknown[signature] = None
             continue
         key.verify(text, signature.value)
-        verified[signature] = None
-    if not verified:
-        raise InvalidNote("no known key signed the note")
-    return Note(text, tuple(verified), tuple(unverified))
+        by_known[signature] = None
+    return text, tuple(by_known), tuple(by_unknown)
+
+
+def text_of(signed: str | bytes) -> str:
+    """The text of a note, with its final newline; nothing is verified.
+
+    Raises:
+        InvalidNote: The note is malformed.
+    """
+    return _split(signed)[0]
 
 
 def lines(signatures: Iterable[Signature]) -> str:

@@ -58,6 +58,25 @@ def tile(session: Session, level: int, index: int, width: int) -> bytes:
     return found[: width * merkle.HASH_BYTES]
 
 
+def bodies(session: Session, index: int, width: int) -> list[bytes]:
+    """The first ``width`` entries of the bundle ``index``.
+
+    Raises:
+        NotFound: The log does not reach so far yet.
+    """
+    first = index * tiles.WIDTH
+    statement = (
+        select(JournalEntry.body)
+        .join(JournalLeaf, JournalLeaf.entry_id == JournalEntry.id)
+        .where(JournalLeaf.index >= first, JournalLeaf.index < first + width)
+        .order_by(JournalLeaf.index)
+    )
+    found = list(session.scalars(statement))
+    if len(found) < width:
+        raise NotFound("There is no such tile.")
+    return found
+
+
 def inclusion_proof(session: Session, index: int, size: int) -> list[bytes]:
     """The proof that leaf ``index`` is in the tree of ``size`` leaves (RFC 9162, 2.1.3)."""
     return tiles.inclusion_proof(index, size, lambda *place: tile(session, *place))

@@ -4,50 +4,68 @@ All of them answer alike. What is not there, or not given to the reader, is ``No
 reader's business. A source is opened from its address, so that every process of a check has its own.
 """
 
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
-from urllib.parse import urlsplit
 
 import psycopg
 
 from exchange.journal import merkle, tiles
+from exchange.journal.fetch import Unreachable, fetch
 
 #: Bundles fetched from the database with one statement.
 GROUP: Final = 32
-TIMEOUT_SECONDS: Final = 30.0
 #: The largest bundle there can be: 256 entries and their lengths.
 _ANSWER_LIMIT_BYTES: Final = tiles.WIDTH * (2 + 0xFFFF)
+#: What a site says to who may not read entries, or gives no purpose; and where it has no such file.
+_REFUSALS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT})
+_ABSENT: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 #: The entries of a row of bundles, each as C2SP lays it out, and beside it the copies of fields that searches use, in
-#: the form in which they stand in the entries. An entry that is gone leaves its line empty.
+#: the form in which they stand in the entries.
 _BUNDLES: Final = """
-    SELECT l.index / 256, min(l.index) % 256, count(*), count(e.id),
-        string_agg(substring(int4send(octet_length(e.body)) FROM 3) || e.body, ''::bytea ORDER BY l.index),
-        string_agg(coalesce(concat_ws('|', e.action, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-            e.id, CASE WHEN cardinality(e.links) = 0 THEN '' ELSE '"' || array_to_string(e.links, '","') || '"' END,
-            coalesce('"' || e.org_id || '"', 'null'), e.seq, e.subject), ''), E'\\n' ORDER BY l.index),
-        (SELECT hashes FROM journal_tile t WHERE t.level = 0 AND t.index = l.index / 256)
-    FROM journal_leaf l LEFT JOIN journal_entry e ON e.id = l.entry_id
-    WHERE l.index >= %s AND l.index < %s GROUP BY 1 ORDER BY 1
+    SELECT b.bundle, found.*, t.hashes
+    FROM generate_series(%(first)s::bigint, %(last)s::bigint - 1) AS b (bundle) CROSS JOIN LATERAL (
+        SELECT min(l.index) & 255, count(*), count(e.id),
+            string_agg(substring(int4send(octet_length(e.body)) FROM 3) || e.body, ''::bytea ORDER BY l.index),
+            string_agg(
+                concat_ws('|', e.action, to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), e.id,
+                    CASE WHEN cardinality(e.links) = 0 THEN '' ELSE '"' || array_to_string(e.links, '","') || '"' END,
+                    coalesce('"' || e.org_id || '"', 'null'), e.seq, e.subject), E'\\n' ORDER BY l.index)
+        FROM journal_leaf l LEFT JOIN journal_entry e ON e.id = l.entry_id
+        WHERE l.index >= b.bundle * 256 AND l.index < least(b.bundle * 256 + 256, %(size)s)) AS found
+    LEFT JOIN journal_tile t ON t.level = 0 AND t.index = b.bundle ORDER BY b.bundle
+"""
+#: A group of bundles is sorted in memory, and its entries are looked up one by one: nothing reads a whole table for it.
+_SETTINGS: Final = "SET work_mem = '64MB'; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
+_REMAINS: Final = """
+    SELECT l.index, e.body FROM journal_leaf l JOIN journal_entry e ON e.id = l.entry_id
+    WHERE l.index >= %s AND l.index < %s
 """
 _TILE: Final = "SELECT substring(hashes FOR %s) FROM journal_tile WHERE level = %s AND index = %s"
 _CHECKPOINTS: Final = "SELECT size, root, note FROM journal_checkpoint WHERE size > %s AND size <= %s ORDER BY size"
-_NEWEST: Final = "SELECT note FROM journal_checkpoint ORDER BY size DESC LIMIT 1"
+#: The newest checkpoint of a range of sizes as it is published: the log's own note, then the lines of witnesses.
+_PUBLISHED: Final = """
+    SELECT c.note || coalesce(
+        (SELECT string_agg(w.line, '' ORDER BY w.received_at, w.name, w.key_id)
+        FROM journal_cosignature w WHERE w.size = c.size), '')
+    FROM journal_checkpoint c WHERE c.size > %s AND c.size <= %s ORDER BY c.size DESC LIMIT 1
+"""
+_NO_LIMIT: Final = (1 << 63) - 1
 
 
 class Unreadable(Exception):
     """The source does not answer, or not as a log does."""
 
 
-class Bundle(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Bundle:
     """A bundle of ``width`` leaves: its entries and the tile of their hashes, ``None`` where not there or not given.
 
-    ``copies`` are what the database keeps of each entry beside its bytes, a line each. Entries are absent as a whole:
-    ``present`` says how many of them the database still has.
+    ``copies`` are what the database keeps of each entry beside its bytes, a line each. Where it lacks some of the
+    entries, ``remains`` are those that it has, in their places.
     """
 
     index: int
@@ -55,7 +73,7 @@ class Bundle(NamedTuple):
     entries: bytes | None
     tile: bytes | None
     copies: list[bytes] | None = None
-    present: int = 0
+    remains: list[bytes | None] | None = None
 
 
 class Stored(NamedTuple):
@@ -90,14 +108,19 @@ class DatabaseSource:
 
     def __init__(self, conninfo: str) -> None:
         self.connection = psycopg.connect(conninfo, autocommit=True)
+        self.connection.execute(_SETTINGS)
 
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
 
     def newest(self) -> str | None:
-        """The newest checkpoint, as it was signed."""
-        row = self.connection.execute(_NEWEST).fetchone()
+        """The newest checkpoint, with the cosignatures it has so far."""
+        return self.published(-1, _NO_LIMIT)
+
+    def published(self, after: int, upto: int) -> str | None:
+        """The newest checkpoint with a size in (``after``, ``upto``], with its cosignatures."""
+        row = self.connection.execute(_PUBLISHED, (after, upto)).fetchone()
         return None if row is None else row[0]
 
     def checkpoints(self, after: int, upto: int) -> Iterator[Stored]:
@@ -115,28 +138,26 @@ class DatabaseSource:
     def bundles(self, first: int, last: int, size: int) -> Iterator[Bundle]:
         """Made by the database, ``GROUP`` at a time."""
         for start in range(first, last, GROUP):
-            found = self._group(start, min(start + GROUP, last), size)
-            for index in range(start, min(start + GROUP, last)):
-                width = tiles.width_at(0, index, size)
-                yield found.get(index) or Bundle(index, width, None, self.tile(0, index, width), [])
-
-    def _group(self, first: int, last: int, size: int) -> dict[int, Bundle]:
-        limits = (first * tiles.WIDTH, min(last * tiles.WIDTH, size))
-        with self.connection.cursor(binary=True) as cursor:
-            return {row[0]: self._bundle(row, size) for row in cursor.execute(_BUNDLES, limits)}
+            limits = {"first": start, "last": min(start + GROUP, last), "size": size}
+            with self.connection.cursor(binary=True) as cursor:
+                rows = cursor.execute(_BUNDLES, limits).fetchall()
+            for row in rows:
+                yield self._bundle(row, size)
 
     def _bundle(self, row: tuple[Any, ...], size: int) -> Bundle:
         index, offset, leaves, present, entries, copies, tile = row
         width = tiles.width_at(0, index, size)
-        whole = offset == 0 and leaves == present == width
-        return Bundle(
-            index,
-            width,
-            entries if whole else None,
-            None if tile is None else tile[: width * merkle.HASH_BYTES],
-            copies.encode().split(b"\n"),
-            present,
-        )
+        hashes = None if tile is None else tile[: width * merkle.HASH_BYTES]
+        if offset == 0 and leaves == present == width:
+            return Bundle(index, width, entries, hashes, copies.encode().split(b"\n"))
+        return Bundle(index, width, None, hashes, None, self._remains(index * tiles.WIDTH, width))
+
+    def _remains(self, first: int, width: int) -> list[bytes | None]:
+        found: list[bytes | None] = [None] * width
+        with self.connection.cursor(binary=True) as cursor:
+            for index, body in cursor.execute(_REMAINS, (first, first + width)):
+                found[index - first] = body
+        return found
 
 
 class _Files:
@@ -209,27 +230,18 @@ class HttpSource(_Files):
         entries = path.startswith("tile/entries/")
         if entries and self._guarded:
             return None
-        request = urllib.request.Request(f"{self._prefix}/{path}")  # noqa: S310  (the scheme was looked at)
-        if entries and self._token:
-            request.add_header("Authorization", f"Bearer {self._token}")
+        headers = {"Authorization": f"Bearer {self._token}"} if entries and self._token else {}
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310  (as above)
-                data: bytes = answer.read(_ANSWER_LIMIT_BYTES + 1)
-        except urllib.error.HTTPError as error:
-            return self._refused(path, error, entries=entries)
-        except (OSError, ValueError) as error:
+            answer = fetch(f"{self._prefix}/{path}", limit_bytes=_ANSWER_LIMIT_BYTES, headers=headers)
+        except Unreachable as error:
             raise Unreadable(f"{path}: {error}") from error
-        if len(data) > _ANSWER_LIMIT_BYTES:
-            raise Unreadable(f"{path}: the answer is longer than any bundle")
-        return data
-
-    def _refused(self, path: str, error: urllib.error.HTTPError, *, entries: bool) -> None:
-        with error:
-            if entries and error.code in {401, 403, 409}:
-                self._guarded = True  # so are all others: they need not be asked for
-                return
-            if error.code not in {404, 410}:
-                raise Unreadable(f"{path}: the site answered {error.code}") from error
+        if answer.status == HTTPStatus.OK:
+            return answer.body
+        if entries and answer.status in _REFUSALS:
+            self._guarded = True  # so are all others: they need not be asked for
+        elif answer.status not in _ABSENT:
+            raise Unreadable(f"{path}: the site answered {answer.status}")
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,13 +259,11 @@ class Address:
         """The source.
 
         Raises:
-            Unreadable: There is no such folder, or the URL is not one of HTTP.
+            Unreadable: There is no such folder.
         """
         if self.conninfo is not None:
             return DatabaseSource(self.conninfo)
         if "://" in self.place:
-            if urlsplit(self.place).scheme not in {"http", "https"}:
-                raise Unreadable("a log is read from http:// or https://, a folder or its database")
             return HttpSource(self.place, self.token)
         folder = Path(self.place)
         if not folder.is_dir():

@@ -5,6 +5,9 @@ regulator, a witness. A bag that is whole shows that its entries are in the log 
 their places, none of the subjects' entries left out; not that what they say is true. The report is covered by the
 bag's signature only.
 
+Keys of witnesses (``--witness``) or a policy (``--policy``) tell how many of them saw the same log: a log that shows
+different people different histories cannot show them all one that its witnesses cosigned. Without them that is open.
+
 Exit status: 0 whole, 1 something is wrong (each finding says what), 2 the bag or a key cannot be read.
 """
 
@@ -20,6 +23,8 @@ from typing import BinaryIO, Final
 
 from exchange.journal import archive, checkpoint, entry, evidence, merkle, note
 from exchange.journal.findings import Finding, finding
+from exchange.journal.policy import InvalidPolicy
+from exchange.journal.trust import Trust
 
 _ENTRY_NAME = re.compile(re.escape(evidence.ENTRIES) + r"([0-9]{12,18})\.json")
 _PROOF_NAME = re.compile(re.escape(evidence.PROOFS) + r"([0-9]{12,18})\.tlog-proof")
@@ -41,7 +46,11 @@ _STORY_LIMIT_BYTES: Final = 1 << 26
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What was checked; ``origin``, ``size`` and ``root`` (lower hex) are of the checkpoint, None when unverified."""
+    """What was checked; ``origin``, ``size`` and ``root`` (lower hex) are of the checkpoint, None when unverified.
+
+    ``cosigned_by`` are the witnesses, of ``witnesses`` whose keys were given, that cosigned the checkpoint: names of
+    the policy or of keys. Cosignatures by others are not counted.
+    """
 
     about: str | None = None
     origin: str | None = None
@@ -50,6 +59,8 @@ class Summary:
     entries_proven: int = 0
     documents: int = 0
     withheld: int = 0
+    witnesses: int = 0
+    cosigned_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +85,17 @@ def verify_bag(path: str | Path, vkeys: Iterable[str]) -> Result:
 
 def verify_stream(stream: BinaryIO, vkeys: Iterable[str]) -> Result:
     """As ``verify_bag``, for a seekable stream."""
-    keys = list(vkeys)
-    if not keys:
-        raise note.InvalidKey("a verifier key from outside the bag is required")
-    note.check_vkeys(keys)
+    return verify(stream, Trust(tuple(vkeys)))
+
+
+def verify(stream: BinaryIO, trust: Trust) -> Result:
+    """Check the bag in a seekable stream, counting the cosignatures of witnesses that ``trust`` names.
+
+    Raises:
+        archive.NotAnArchive: It is not a ZIP.
+    """
     try:
-        return _Verification(archive.Reader(stream), keys).run()
+        return _Verification(archive.Reader(stream), trust).run()
     except archive.NotCanonical as error:
         return Result((finding("archive.not_canonical", "", str(error)),), Summary())
 
@@ -87,9 +103,11 @@ def verify_stream(stream: BinaryIO, vkeys: Iterable[str]) -> Result:
 class _Verification:
     """One pass over one bag; every check adds its findings and leaves what later checks need."""
 
-    def __init__(self, reader: archive.Reader, vkeys: list[str]) -> None:
+    def __init__(self, reader: archive.Reader, trust: Trust) -> None:
         self._reader = reader
-        self._vkeys = vkeys
+        self._trust = trust
+        self._vkeys = trust.log_vkeys
+        self._cosigned_by: tuple[str, ...] = ()
         self._findings: list[Finding] = []
         self._story: evidence.Story | None = None
         self._signed_checkpoint = ""
@@ -124,6 +142,8 @@ class _Verification:
             entries_proven=self._entries_proven,
             documents=documents,
             withheld=len(story.withheld) if story else 0,
+            witnesses=len(self._trust.witness_vkeys),
+            cosigned_by=self._cosigned_by,
         )
 
     def _found(self, code: str, path: str, detail: object = "") -> None:
@@ -178,6 +198,19 @@ class _Verification:
             self._found("story.other_log", evidence.STORY, self._story.origin)
         self._signed_checkpoint = data.decode()
         self._tree = tree
+        self._check_witnesses()
+
+    def _check_witnesses(self) -> None:
+        """Count the witnesses that cosigned the checkpoint, and hold them to the policy's quorum."""
+        try:
+            self._cosigned_by = self._trust.cosigners(self._signed_checkpoint)
+        except note.InvalidNote as error:
+            self._found("checkpoint.cosignature", evidence.CHECKPOINT, error)
+            return
+        policy = self._trust.policy
+        if policy is not None and not policy.is_met_by(self._cosigned_by):
+            counted = f"{len(self._cosigned_by)} of {len(policy.witnesses)}"
+            self._found("checkpoint.not_witnessed", evidence.CHECKPOINT, counted)
 
     def _check_signed_by_log(self, opened: note.Note, origin: str, path: str) -> None:
         """A witness's key may be among those given; it does not speak for the log."""
@@ -269,24 +302,38 @@ def _parse_manifest(data: bytes) -> dict[str, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        with Path(options.path).open("rb") as stream:
+            result = verify(stream, Trust.given(options.key, options.witness, options.policy))
+    except (OSError, archive.NotAnArchive, note.InvalidKey, InvalidPolicy) as error:
+        sys.stderr.write(f"{options.path}: {error}\n")
+        return 2
+    sys.stdout.write(_as_json(result) if options.json else _as_text(result))
+    return 1 if result.findings else 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="databourse verify", description="Verify an evidence bag offline.")
     parser.add_argument("path", help="the bag, a ZIP file")
     parser.add_argument(
         "--key",
         action="append",
-        required=True,
+        default=[],
         metavar="VKEY",
         help="a verifier key of the log, obtained from an independent source; may be repeated",
     )
+    parser.add_argument(
+        "--witness", action="append", default=[], metavar="VKEY", help="a witness's verifier key; may be repeated"
+    )
+    parser.add_argument(
+        "--policy",
+        type=Path,
+        metavar="FILE",
+        help="keys of log and witnesses, and how many of these must have cosigned",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    options = parser.parse_args(arguments)
-    try:
-        result = verify_bag(options.path, options.key)
-    except (OSError, archive.NotAnArchive, note.InvalidKey) as error:
-        sys.stderr.write(f"{options.path}: {error}\n")
-        return 2
-    sys.stdout.write(_as_json(result) if options.json else _as_text(result))
-    return 1 if result.findings else 0
+    return parser
 
 
 def _as_json(result: Result) -> str:
@@ -306,6 +353,8 @@ def _as_text(result: Result) -> str:
         f"  log 日志: {summary.origin}, size 条目总数 {summary.size}, root 根哈希 {summary.root}",
         f"  entries proven 已证明条目 {summary.entries_proven}",
         f"  documents 文件 {summary.documents}, withheld 未附 {summary.withheld}",
+        f"  cosigned by 见证方联署 {len(summary.cosigned_by)} / {summary.witnesses}",
+        *(f"    {name}" for name in summary.cosigned_by),
     ]
     return "\n".join(lines) + "\n"
 

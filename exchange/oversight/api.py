@@ -5,9 +5,22 @@ from typing import Any, BinaryIO
 
 from flask import Response
 
+from exchange import attest
 from exchange.actors import MEMBER_ROLES
+from exchange.journal import cose
+from exchange.journal.proofs import Proven
 from exchange.journal.queries import Told
-from exchange.oversight import case_files, directives, inspection, looks, queries, restraints, schemas, scopes
+from exchange.oversight import (
+    case_files,
+    directives,
+    inspection,
+    looks,
+    own_entries,
+    queries,
+    restraints,
+    schemas,
+    scopes,
+)
 from exchange.oversight.models import CaseFile, Directive, Inspection, Restraint, Scope
 from exchange.oversight.states import ANSWERING
 from exchange.web import access
@@ -73,6 +86,25 @@ def search(query: dict[str, Any]) -> Page[Told]:
 def entry(query: dict[str, Any], entry_id: str) -> inspection.Proof:
     """One entry with the proof that the log holds it."""
     return inspection.proof(access.actor(), entry_id, **query)
+
+
+@journal.route("/proofs/<entry_id>", methods=["GET"])
+@access.member()
+@journal.response(200, schemas.OwnProof)
+def own_proof(entry_id: str) -> Proven:
+    """An entry of one's own organisation, byte for byte, with its tlog-proof: checked without the exchange."""
+    return own_entries.proof(access.actor(), entry_id)
+
+
+@journal.route("/proofs/<entry_id>/receipt", methods=["GET"])
+@access.member()
+@journal.response(200, {"type": "string", "format": "binary"}, content_type=cose.MEDIA_TYPE)
+def own_receipt(entry_id: str) -> Response:
+    """The same proof as a COSE receipt (RFC 9942), signed by the log's key."""
+    receipt = own_entries.proof(access.actor(), entry_id).receipt(attest.signer())
+    response = Response(receipt, mimetype=cose.MEDIA_TYPE)
+    response.headers["Content-Disposition"] = f'attachment; filename="{entry_id}.cose"'
+    return response
 
 
 @journal.route("/looks", methods=["GET"])

@@ -6,6 +6,9 @@ from flask import render_template, request, url_for
 from flask_babel import gettext
 
 from exchange import clock
+from exchange.db import read
+from exchange.journal import nightly
+from exchange.journal.fsck_findings import SENTENCES
 from exchange.marks import N_
 from exchange.oversight import options, queries, schemas, scopes
 from exchange.oversight.states import AUTHORITIES, MEASURES, SCOPE_KINDS
@@ -21,6 +24,7 @@ _SCOPES = ("administrator", "auditor")
 NAV = (
     NavItem("console", N_("Directives in force"), "oversight_console.list_directives", queries.STAFF, place=80),
     NavItem("console", N_("Scopes of organs"), "oversight_console.list_scopes", frozenset(_SCOPES), place=81),
+    NavItem("console", N_("Checks of the log"), "oversight_console.list_checks", frozenset(_SCOPES), place=82),
 )
 #: The auditor sees counts of the last days.
 COUNTED = timedelta(days=30)
@@ -34,6 +38,15 @@ def list_directives() -> Answer:
     page = queries.directives(actor, cursor=request.args.get("cursor"))
     counts = queries.look_counts(clock.now() - COUNTED) if "auditor" in actor.roles else None
     return render_template("oversight/console.html", page=page, measures=MEASURES, counts=counts, days=COUNTED.days)
+
+
+@console.get("/log")
+@access.staff(*_SCOPES)
+def list_checks() -> Answer:
+    """What the nightly checks of the log found."""
+    with read() as session:
+        checks = nightly.newest(session)
+    return render_template("oversight/log_checks.html", checks=checks, sentences=SENTENCES)
 
 
 @console.get("/scopes")

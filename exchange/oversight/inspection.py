@@ -16,8 +16,9 @@ from exchange import attest, clock, documents
 from exchange.actors import Actor
 from exchange.db import read
 from exchange.errors import Invalid, NotFound, Unavailable
-from exchange.journal import canonical, checkpoint, evidence, queries
-from exchange.journal.models import JournalCheckpoint, JournalEntry, JournalSubject
+from exchange.journal import bundles, canonical, checkpoint, evidence, published, queries
+from exchange.journal.models import JournalEntry, JournalSubject
+from exchange.journal.published import Published
 from exchange.journal.queries import Criteria, Told
 from exchange.oversight import projection, scopes
 from exchange.oversight.looks import look, record_look
@@ -137,9 +138,21 @@ def proof(actor: Actor, entry_id: str, *, purpose: str = "") -> Proof:
         told = queries.entry(session, entry_id)
         if told.index is None:
             return Proof(told, None)
-        signed = queries.latest_checkpoint(session)
+        signed = published.covering(session, told.index + 1)
         hashes = queries.inclusion_proof(session, told.index, signed.size)
         return Proof(told, checkpoint.format_proof(told.index, hashes, signed.note))
+
+
+def bundle(actor: Actor, index: int, width: int, *, purpose: str = "") -> bytes:
+    """The first ``width`` entries of a bundle of the log, as C2SP lays them out.
+
+    Raises:
+        Forbidden: The organ does not supervise the whole exchange: a bundle holds entries of anybody.
+        NotFound: The log does not reach so far.
+    """
+    look(actor, "bundle", "all", purpose, {"bundle": index})
+    with read() as session:
+        return bundles.join(queries.bodies(session, index, width))
 
 
 def bag(actor: Actor, about: str, *, purpose: str = "") -> BinaryIO:
@@ -180,7 +193,7 @@ def _write(session: Session, reach: Reach, about: str, file: BinaryIO) -> None:
         raise Invalid("This reaches too far for one case file.", code="bag_too_large")
     if queries.waiting(session, subjects):
         raise Unavailable("Some entries are just being placed in the log.", retry_after_seconds=1)
-    signed = queries.latest_checkpoint(session)
+    signed = published.covering_stories(session, subjects)
     last, mentioned = _survey(session, subjects, signed)
     if about not in last:
         raise NotFound("The journal tells nothing of this.")
@@ -196,7 +209,7 @@ def _write(session: Session, reach: Reach, about: str, file: BinaryIO) -> None:
     )
 
 
-def _survey(session: Session, subjects: Sequence[str], signed: JournalCheckpoint) -> tuple[dict[str, int], set[str]]:
+def _survey(session: Session, subjects: Sequence[str], signed: Published) -> tuple[dict[str, int], set[str]]:
     last: dict[str, int] = {}
     mentioned: set[str] = set()
     for told in queries.in_log(session, subjects, signed.size):

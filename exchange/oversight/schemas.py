@@ -1,5 +1,6 @@
 """What overseers send and receive over the API and through forms."""
 
+import base64
 import json
 from typing import Any
 
@@ -70,6 +71,16 @@ class ProvenEntry(Schema):
 
     entry = fields.Nested(Entry, attribute="told")
     proof = fields.String(attribute="text", allow_none=True)
+
+
+class OwnProof(Schema):
+    """An entry of one's own: its bytes in base64, what they say, its place, and the tlog-proof of that place."""
+
+    id = fields.String()
+    index = fields.Integer()
+    leaf = fields.Function(lambda proven: base64.b64encode(proven.leaf).decode(), metadata={"type": "string"})
+    entry = fields.Function(lambda proven: json.loads(proven.leaf), metadata={"type": "object"})
+    proof = fields.String(attribute="text")
 
 
 class Story(Schema):

@@ -18,7 +18,18 @@ from exchange.actors import REGULATOR, Actor
 from exchange.errors import Invalid, Refused
 from exchange.journal.queries import Told
 from exchange.marks import N_
-from exchange.oversight import case_files, console, desk_views, directives, inspection, looks, options, queries, schemas
+from exchange.oversight import (
+    case_files,
+    console,
+    desk_views,
+    directives,
+    inspection,
+    log_views,
+    looks,
+    options,
+    queries,
+    schemas,
+)
 from exchange.oversight.api import sent
 from exchange.oversight.models import Directive
 from exchange.oversight.states import BASES, DIRECTIVE, MEASURES, PURPOSES, SCOPE_KINDS, TARGET_KINDS
@@ -29,7 +40,7 @@ from exchange.web.views import Answer, blueprint, done
 
 oversight = blueprint("oversight", __name__, url_prefix="/oversight")
 oversight.context_processor(options.helpers)
-blps = [oversight, *desk_views.blps, *console.blps]
+blps = [oversight, *desk_views.blps, *console.blps, *log_views.blps]
 
 NAV = (
     NavItem("oversight", N_("Overview"), "oversight.overview", place=10),

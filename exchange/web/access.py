@@ -130,8 +130,13 @@ def _request_key() -> str | None:
 
 
 def _token() -> str | None:
-    """A bearer token on the API, the session cookie on pages: never the other, so that no page can forge API calls."""
-    if _through_the_api():
+    """A bearer token on the API, the session cookie on pages: never the other, so that no page can forge API calls.
+
+    The log's files are read by programs and browsers alike: there a bearer token counts if one is sent, and nothing can
+    be changed.
+    """
+    log_file = request.path.startswith("/log/") and "Authorization" in request.headers
+    if _through_the_api() or log_file:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         return token.strip() or None if scheme.lower() == "bearer" else None
     return request.cookies.get(COOKIE)

@@ -5,7 +5,8 @@ from flask import Blueprint, Response, request
 from exchange import attest
 from exchange.db import read
 from exchange.errors import NotFound
-from exchange.journal import queries, tiles
+from exchange.journal import published, queries, tiles
+from exchange.journal.published import Published
 from exchange.web import access
 
 blueprint = Blueprint("log", __name__, url_prefix="/log")
@@ -17,14 +18,21 @@ _FRESH = "public, max-age=1, must-revalidate"
 @blueprint.get("/checkpoint")
 @access.public
 def checkpoint() -> Response:
-    """The newest signed checkpoint, a signed note."""
+    """The newest checkpoint, a signed note with the cosignatures it has so far.
+
+    Witnesses are asked every few seconds, so in a busy log the newest checkpoint may have none yet; whoever must see a
+    quorum asks for ``/log/witnessed``.
+    """
     with read() as session:
-        text = queries.latest_checkpoint(session).note
-    response = Response(text, mimetype="text/plain")
-    response.headers["Cache-Control"] = _FRESH
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+        return _fresh(published.newest(session))
+
+
+@blueprint.get("/witnessed")
+@access.public
+def witnessed() -> Response:
+    """The newest checkpoint that enough witnesses cosigned, by the policy of the exchange."""
+    with read() as session:
+        return _fresh(published.witnessed(session))
 
 
 @blueprint.get("/vkey")
@@ -37,15 +45,28 @@ def vkey() -> Response:
 @blueprint.get("/tile/<path:place>")
 @access.public
 def tile(place: str) -> Response:
-    """One tile of hashes, full or partial; a full tile never changes."""
+    """One tile of hashes, full or partial. Neither ever changes: the width is part of a partial tile's name.
+
+    Bundles of entries stand at ``tile/entries``, which ``exchange.oversight`` guards.
+    """
     try:
         found = tiles.parse_path(f"tile/{place}")
     except tiles.InvalidTile:
-        raise NotFound("There is no such tile.") from None
-    if found.level is None:
-        raise NotFound("Entries are guarded: regulators and parties read them through the API.")
+        found = None
+    if found is None or found.level is None:
+        raise NotFound("There is no such tile.")
     with read() as session:
         data = queries.tile(session, found.level, found.index, found.width)
     response = Response(data, mimetype="application/octet-stream")
-    response.headers["Cache-Control"] = _IMMUTABLE  # a partial tile of a given width never changes either
+    response.headers["Cache-Control"] = _IMMUTABLE
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _fresh(found: Published) -> Response:
+    response = Response(found.note, mimetype="text/plain")
+    response.headers["Cache-Control"] = _FRESH
+    response.add_etag()
+    response.make_conditional(request)
     return response

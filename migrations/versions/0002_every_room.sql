@@ -75,6 +75,27 @@ CREATE INDEX ix_inspection_organ_id_id ON inspection (organ_id, id);
 
 CREATE UNIQUE INDEX uq_inspection_open ON inspection (person_id) WHERE state = 'open';
 
+CREATE TABLE journal_check (
+    id BIGINT GENERATED ALWAYS AS IDENTITY, 
+    started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    ended_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    size BIGINT, 
+    entries BIGINT NOT NULL, 
+    rows BIGINT NOT NULL, 
+    found BIGINT NOT NULL, 
+    CONSTRAINT pk_journal_check PRIMARY KEY (id)
+);
+CREATE INDEX ix_journal_check_started_at ON journal_check (started_at);
+
+CREATE TABLE journal_check_finding (
+    check_id BIGINT NOT NULL, 
+    position INTEGER NOT NULL, 
+    code TEXT NOT NULL, 
+    path TEXT NOT NULL, 
+    detail TEXT NOT NULL, 
+    CONSTRAINT pk_journal_check_finding PRIMARY KEY (check_id, position)
+);
+
 CREATE TABLE journal_cosignature (
     size BIGINT NOT NULL, 
     name TEXT NOT NULL, 
@@ -579,6 +600,8 @@ CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.ins
 CREATE CONSTRAINT TRIGGER owes_entry AFTER INSERT OR DELETE OR UPDATE ON public.inspection DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION databourse_owes_entry('id');
 CREATE TRIGGER guard BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.invitation FOR EACH STATEMENT EXECUTE FUNCTION databourse_guard();
 CREATE CONSTRAINT TRIGGER owes_entry AFTER INSERT OR DELETE OR UPDATE ON public.invitation DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION databourse_owes_entry('id');
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.journal_check FOR EACH STATEMENT EXECUTE FUNCTION databourse_append_only();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.journal_check_finding FOR EACH STATEMENT EXECUTE FUNCTION databourse_append_only();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.journal_cosignature FOR EACH STATEMENT EXECUTE FUNCTION databourse_append_only();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.journal_disagreement FOR EACH STATEMENT EXECUTE FUNCTION databourse_append_only();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.journal_quorum FOR EACH STATEMENT EXECUTE FUNCTION databourse_append_only();
@@ -611,6 +634,8 @@ GRANT INSERT, SELECT ON dispute_evidence TO databourse_app;
 GRANT INSERT, SELECT, UPDATE ON filing TO databourse_app;
 GRANT INSERT, SELECT, UPDATE ON inspection TO databourse_app;
 GRANT INSERT, SELECT, UPDATE ON invitation TO databourse_app;
+GRANT INSERT, SELECT ON journal_check TO databourse_app;
+GRANT INSERT, SELECT ON journal_check_finding TO databourse_app;
 GRANT INSERT, SELECT ON journal_cosignature TO databourse_app;
 GRANT INSERT, SELECT ON journal_disagreement TO databourse_app;
 GRANT DELETE, INSERT, SELECT, UPDATE ON journal_projection TO databourse_app;

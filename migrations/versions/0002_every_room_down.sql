@@ -83,6 +83,8 @@ DROP TABLE journal_quorum;
 DROP TABLE journal_projection;
 DROP TABLE journal_disagreement;
 DROP TABLE journal_cosignature;
+DROP TABLE journal_check_finding;
+DROP TABLE journal_check;
 DROP TABLE inspection;
 DROP TABLE directive;
 DROP TABLE case_file;

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.journal import note
+from exchange.journal import keys, note
 
 # Keys, text and signatures published with golang.org/x/mod/sumdb/note (note_test.go).
 TEXT = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
@@ -146,7 +146,7 @@ def test_every_mangled_verifier_key_is_refused() -> None:
 
 
 def test_two_keys_of_one_name_and_id_are_ambiguous(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(note, "_key_id", lambda _name, _public_key: b"same")
+    monkeypatch.setattr(keys.VerifierKey, "key_id", property(lambda _key: b"same"))
     vkeys = [note.vkey("log", bytes([number]) * 32) for number in (1, 2)]
     note.check_vkeys(vkeys[:1] * 2)
     with pytest.raises(note.InvalidKey, match="share the name and id"):

@@ -53,6 +53,18 @@ def dressed(
         context.close()
 
 
+def sign_in(page: Page, base_url: str, name: str, *, inspecting: bool = False) -> None:
+    """Become a person of the demonstration; ``inspecting``: an officer of an organ, who says what for."""
+    page.goto(f"{base_url}/sign-in")
+    page.get_by_role("button", name=name, exact=True).click()
+    if inspecting:
+        page.goto(f"{base_url}/oversight/inspections")
+        if page.locator("select[name=purpose]").count():  # none is open yet
+            page.locator("select[name=purpose]").select_option(index=1)
+            page.locator("input[name=reference]").fill("2026-1")
+            page.locator("form:has(select[name=purpose]) button").click()
+
+
 def walk(
     context: BrowserContext, base_url: str, starts: list[str], *, known: Counter[str] | None = None, by_links: int = 1
 ) -> Walk:

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from crawl import sign_in
 from playwright.sync_api import Browser, Page, sync_playwright
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screens"
@@ -36,8 +38,7 @@ def _pictures(browser: Browser, base_url: str, lang: str) -> None:
         context = browser.new_context(locale=LOCALES[lang], viewport=VIEWPORT, color_scheme="light")
         page = context.new_page()
         if who is not None:
-            page.goto(f"{base_url}/sign-in")
-            page.get_by_role("button", name=who[lang], exact=True).click()
+            sign_in(page, base_url, who[lang], inspecting=who is REGULATOR)
         page.goto(base_url + path)
         if first:
             page.goto(base_url + _first(page, first))

@@ -86,7 +86,7 @@ class NotConsistent(RequestRefused):
     """The proof does not lead from the last cosigned checkpoint to this one."""
 
 
-class Conflict(RequestRefused):
+class AnotherSize(RequestRefused):
     """The request starts from another checkpoint than the last one cosigned, which has ``size`` leaves."""
 
     def __init__(self, size: int) -> None:
@@ -178,7 +178,7 @@ class Witness:
             now = int(time.time())
             row = {"origin": tree.origin, "size": tree.size, "root": tree.root, "note": request.signed, "now": now}
             if state.execute(_MOVE, row).rowcount != 1:
-                raise Conflict(held.size)
+                raise AnotherSize(held.size)
             # Signed before the commit and given out after it: no later checkpoint comes in between, so what the
             # signature says of its time is true.
             lines = self._cosign(text)
@@ -219,11 +219,11 @@ class Witness:
     @staticmethod
     def _check(held: Held, request: Request, tree: checkpoint.Checkpoint) -> None:
         if request.old != held.size:
-            raise Conflict(held.size)
+            raise AnotherSize(held.size)
         if held.size in {0, tree.size} and request.proof:
             raise NotConsistent("between these sizes a proof is empty")
         if tree.size == held.size and tree.root != held.root:
-            raise Conflict(held.size) if held.size else NotConsistent("an empty tree has another root")
+            raise AnotherSize(held.size) if held.size else NotConsistent("an empty tree has another root")
         if 0 < held.size < tree.size:
             try:
                 merkle.verify_consistency(held.size, tree.size, request.proof, held.root, tree.root)

@@ -52,7 +52,7 @@ def _answer(own: Witness, environ: "WSGIEnvironment") -> _Answer:
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     try:
         return HTTPStatus.OK, _TEXT, own.add_checkpoint(body)
-    except witness.Conflict as conflict:
+    except witness.AnotherSize as conflict:
         return HTTPStatus.CONFLICT, "text/x.tlog.size", f"{conflict.size}\n"
     except RequestRefused as refusal:
         return _said(_STATUS[type(refusal)], str(refusal))

@@ -97,7 +97,7 @@ def test_public_requests_are_understood(tmp_path: Path, moved: int, refused_size
     own = witness.Witness(tmp_path / "w")
     own.add_checkpoint(SIGSUM_REQUESTS[1].encode())
     own.add_checkpoint(SIGSUM_REQUESTS[moved].encode())
-    with pytest.raises(witness.Conflict) as caught:
+    with pytest.raises(witness.AnotherSize) as caught:
         own.add_checkpoint(SIGSUM_REQUESTS[refused_size].encode())
     assert caught.value.size == own.held(SIGSUM).size == moved
 
@@ -129,9 +129,9 @@ def evidence(made_in: Path, kind: str = "evidence") -> list[Path]:
 
 def test_it_does_not_go_back(made: witness.Witness, tmp_path: Path) -> None:
     made.add_checkpoint(LOG.request(0, 200).dumps())
-    conflict = refused(made, LOG.request(0, 100), witness.Conflict)
+    conflict = refused(made, LOG.request(0, 100), witness.AnotherSize)
     assert getattr(conflict, "size", None) == 200
-    refused(made, LOG.request(100, 200), witness.Conflict)
+    refused(made, LOG.request(100, 200), witness.AnotherSize)
     refused(made, changed(LOG.request(100, 100), old=200), witness.BadRequest)
     assert evidence(tmp_path) == []
 
@@ -140,12 +140,12 @@ def test_it_finds_a_fork_of_the_same_size(made: witness.Witness, tmp_path: Path)
     held = LOG.request(0, 200)
     made.add_checkpoint(held.dumps())
     offered = changed(LIAR.request(200, 200), old=200)
-    refused(made, offered, witness.Conflict)
+    refused(made, offered, witness.AnotherSize)
     (place,) = evidence(tmp_path)
     assert (place / "held.note").read_text() == held.signed
     assert (place / "offered.note").read_text() == offered.signed
     assert "two roots" in (place / "reason.txt").read_text()
-    refused(made, offered, witness.Conflict)
+    refused(made, offered, witness.AnotherSize)
     assert evidence(tmp_path) == [place]
     made.add_checkpoint(LOG.request(200, 200).dumps())
 
@@ -163,7 +163,7 @@ def test_it_finds_a_fork_of_another_size(made: witness.Witness, tmp_path: Path) 
 def test_a_fork_before_its_eyes_opened_is_not_seen(made: witness.Witness) -> None:
     """What a witness cannot know: it believes the first history it is shown."""
     made.add_checkpoint(LIAR.request(0, 300).dumps())
-    refused(made, LOG.request(0, 300), witness.Conflict)
+    refused(made, LOG.request(0, 300), witness.AnotherSize)
 
 
 @pytest.mark.parametrize("size", [1, 7, 200])
@@ -400,7 +400,7 @@ def test_the_command_prepares_and_shows(tmp_path: Path) -> None:
         own.add_checkpoint(LIAR.request(50).dumps())
     shown = run("show", folder)
     assert (shown.returncode, shown.stdout.splitlines()[2:]) == (0, [f"unproven {own.unproven()[0]}"])
-    with pytest.raises(witness.Conflict):
+    with pytest.raises(witness.AnotherSize):
         own.add_checkpoint(LIAR.request(50, 50).dumps())
     shown = run("show", folder)
     assert (shown.returncode, shown.stdout.splitlines()[2]) == (1, f"evidence {own.evidence()[0]}")

@@ -143,6 +143,20 @@ class Running:
             for statement in _HURRY:
                 connection.execute(statement)
 
+    def read(self, path: str) -> str:
+        """A public page of the log, asked for until it comes: who just answered may be the one that is killed."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                answer = requests.get(self.config.base_url + path, timeout=30)
+                answer.raise_for_status()
+            except requests.RequestException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+            else:
+                return answer.text
+
     def client(self, party: Party) -> Patient:
         """A party at its keyboard, signed in."""
         person = Patient(self.config.base_url)

@@ -68,9 +68,7 @@ class Fate:
         self.killed[victim] += 1
 
     def _note_checkpoint(self) -> None:
-        _, size, root, *_ = requests.get(f"{self._exchange.config.base_url}/log/checkpoint", timeout=30).text.split(
-            "\n"
-        )
+        _, size, root, *_ = self._exchange.read("/log/checkpoint").split("\n")
         self.checkpoints[int(size)] = base64.b64decode(root)
 
 
@@ -83,9 +81,9 @@ def test_whoever_is_killed_trades_end_as_they_would_have(tmp_path: Path, capsys:
             exchange.stop()
             assert fate.killed == Counter(VICTIMS)
             _check(exchange, fate, orders, tmp_path)
-        except BaseException:
+        except BaseException as error:
             log = (exchange.config.home / "run.log").read_text()
-            _say(capsys, f"SEED={SEED}; what was done, and who was killed:", *fate.log, log[-6000:])
+            error.add_note("\n".join([f"SEED={SEED}; what was done, and who was killed:", *fate.log, log[-6000:]]))
             raise
         retried = sum(client.retried for client in clients)
         _say(capsys, f"SEED={SEED}: killed {dict(fate.killed)}; requests sent again: {retried}")

@@ -367,7 +367,7 @@ def test_what_waits_stands_in_the_inbox(trade: Trade, browse: Any) -> None:
     trade.delivered()
     assert "Goods wait to be checked" in browse(trade.buyer.actor).get("/desk").get_data(as_text=True)
     trade.disputed()
-    assert "A dispute wants your word" in browse(trade.seller.actor).get("/desk").get_data(as_text=True)
+    assert "A dispute is open" in browse(trade.seller.actor).get("/desk").get_data(as_text=True)
     assert "A dispute" in browse(staff(trade, "dispute_officer")).get("/console").get_data(as_text=True)
 
 

@@ -38,8 +38,8 @@ def test_every_invariant_holds_after_each_step(
             for number in range(1, STEPS + 1):
                 outcomes[_step(town, number, last)] += 1
             _end(town)
-        except BaseException:
-            _say(capsys, f"SEED={SEED} STEPS={STEPS}; the last steps:", *last)
+        except BaseException as error:
+            error.add_note("\n".join([f"SEED={SEED} STEPS={STEPS}; the last steps:", *last]))
             raise
         ended = Counter(town.watch.states[lot] for lot in town.watch.lots())
         _say(capsys, f"SEED={SEED} STEPS={STEPS}: {dict(outcomes)}; lots: {dict(ended)}")

@@ -15,8 +15,9 @@ log = logging.getLogger(__name__)
 #: A process that ran shorter than this before it died is started again only after a pause.
 SETTLED_SECONDS = 5.0
 PAUSE_SECONDS = 1.0
-#: Deaths in a row, each within ``SETTLED_SECONDS``, after which the whole is given up.
-MAX_DEATHS = 5
+#: Deaths in a row of a part that has never settled, after which the whole is given up: it cannot run at all. What has
+#: run before is started again for as long as it takes: its database may be recovering.
+MAX_DEATHS = 15
 STOP_SECONDS = 20.0
 KEEP_SECONDS = 2.0
 
@@ -28,6 +29,7 @@ class _Part:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     deaths: int = field(default=0)
+    settled: bool = False
 
 
 class Supervisor:
@@ -81,10 +83,11 @@ class Supervisor:
 
     def _revive(self, part: _Part, stop: threading.Event) -> bool:
         lasted = time.monotonic() - part.started
+        part.settled = part.settled or lasted >= SETTLED_SECONDS
         part.deaths = part.deaths + 1 if lasted < SETTLED_SECONDS else 1
         status = part.process.returncode if part.process is not None else None
         log.error("%s ended with status %s after %.1f s", part.name, status, lasted)
-        if part.deaths >= MAX_DEATHS:
+        if part.deaths >= MAX_DEATHS and not part.settled:
             return False
         if part.deaths > 1:
             stop.wait(PAUSE_SECONDS)

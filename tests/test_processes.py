@@ -62,6 +62,31 @@ def test_a_part_that_keeps_dying_ends_the_whole(monkeypatch: pytest.MonkeyPatch)
     supervisor.stop()
 
 
+def test_what_has_run_before_is_started_again_for_as_long_as_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that recovers for a minute ends whatever leans on it, again and again."""
+    monkeypatch.setattr(processes, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(processes, "SETTLED_SECONDS", 0.5)
+    note = tmp_path / "pids"
+    code = (
+        "import os,sys,time; path=sys.argv[1]; open(path,'a').write(f'{os.getpid()}\\n');"
+        "runs=len(open(path).readlines()); time.sleep({1: 0.8, 9: 60}.get(runs, 0)); sys.exit(1)"
+    )
+    monkeypatch.setattr(processes, "MAX_DEATHS", 3)
+    supervisor, stop = (
+        Supervisor({"dies": [sys.executable, "-c", code, str(note)]}, dict(os.environ)),
+        threading.Event(),
+    )
+    supervisor.start()
+    watching = threading.Thread(target=supervisor.watch, args=(stop,))
+    watching.start()
+    until(lambda: len(pids(note)) == 9)
+    stop.set()
+    watching.join()
+    supervisor.stop()
+
+
 def test_what_the_parts_lean_on_is_looked_after(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "KEEP_SECONDS", 0.0)
     supervisor, stop, looks = Supervisor({}, {}), threading.Event(), []

@@ -5,12 +5,12 @@
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from exchange.web import access
 from exchange.web.api import PageQuery, blueprint
 from exchange.web.paging import Page
-from settlement import delivery, grants, payout_accounts, vouchers
+from settlement import delivery, grants, payout_accounts, voucher_checks, vouchers
 from settlement import delivery_schemas as schemas
 from settlement.byte_ranges import answer
 from settlement.delivery import IssuedTicket
@@ -89,8 +89,8 @@ def list_vouchers(query: dict[str, Any]) -> Page[Voucher]:
 @access.public
 @certificates.response(200, schemas.VoucherCheckOut)
 def check_voucher(number: str) -> dict[str, Any]:
-    """Check a voucher by its number: its state and what verifies the exchange's signature."""
-    return vouchers.check(number)
+    """Check a voucher by its number: its state and what verifies the signature. Wrong numbers are counted."""
+    return voucher_checks.by_number(number, origin=request.remote_addr or "unknown")
 
 
 @certificates.route("/<number>/document", methods=["GET"])

@@ -4,18 +4,18 @@ The same refusals over the API stand in ``test_refusals`` and ``test_steps``.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from html import unescape
 from io import BytesIO
-from typing import Any
 
 import market
 import origins
 import pytest
-from exchange_site import PURPOSE, VISA, Site, entries_told
+from exchange_site import VISA, Site, entries_told
 from market import DESCRIPTION, deposited
+from page_forms import LANGUAGES, OWN_WORDS, Attempt, browser, offering, ordering, problem_of, sent, told
 from people import (
     PASSWORD,
     Party,
@@ -26,12 +26,9 @@ from people import (
     staff,
     submitted,
 )
-from trade_browser import Browser
-from werkzeug.test import TestResponse
 
 from exchange import clock, rules
-from exchange.actors import STAFF_ROLES, Actor
-from exchange.citations import Lang
+from exchange.actors import Actor
 from exchange.db import advance_clock, transaction
 from exchange.members import authority
 from exchange.members.models import Membership
@@ -45,71 +42,8 @@ from settlement.models import Lot
 from tests.flows import test_refusals as over_the_api
 from tests.flows.test_steps import POSSIBLE, brought
 
-LANGUAGES: tuple[Lang, ...] = ("zh", "en")
-CHINESE = re.compile(r"[\u4e00-\u9fff]")
-OWN_WORDS = "words of my own / 自己的话"
 #: Nothing that a party could do makes these lawful.
 WITHOUT_REMEDY = {"same_party"}
-
-OFFERED = {
-    "price.amount": "1.00",
-    "price.currency": "HKD",
-    "channel": "exchange",
-    "purposes": "research",
-    "term_days": "1",
-    "territory": "CN",
-    "redistribution": "false",
-    "derivation": "false",
-    "inspection_hours": "1",
-    "delivery": "deposit",
-    "acceptance_criteria": OWN_WORDS,
-}
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A form that ``by`` fills in on ``page`` and sends to ``action`` (the same address if not given)."""
-
-    by: Party | Actor
-    page: str
-    action: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
-    kept: tuple[str, ...] = ()
-
-
-def browser(site: Site, by: Party | Actor | None, lang: str = "en") -> Browser:
-    token = ""
-    if by is not None:
-        actor = by.actor if isinstance(by, Party) else by
-        token = f"page-{actor.person_id}-{actor.org_id}-{'-'.join(sorted(actor.roles))}"
-        site.actors[token] = actor
-    return Browser(site.app.test_client(), token, lang)
-
-
-def sent(site: Site, attempt: Attempt, lang: str = "en") -> TestResponse:
-    """The answer to the form, sent as a browser does that loaded the page first."""
-    reader = browser(site, attempt.by, lang)
-    shown = reader.get(attempt.page)
-    assert shown.status_code == 200, shown.text
-    return reader.post(attempt.action or attempt.page.partition("?")[0], **attempt.fields)
-
-
-def problem_of(answer: TestResponse) -> str:
-    """What the page says stood in the way."""
-    found = re.search(r'<div class="problem".*?</div>', answer.text, re.DOTALL)
-    assert found is not None, answer.text
-    return unescape(found[0])
-
-
-def told(answer: TestResponse, lang: Lang, code: str, status: int) -> str:
-    """The page's own account of the refusal: status, code, in the reader's language."""
-    assert answer.status_code == status, answer.text
-    said = problem_of(answer)
-    assert f"<code>{code}</code>" in said, said
-    title = re.search(r'class="problem-title">(.*?)</p>', said, re.DOTALL)
-    assert title is not None
-    assert bool(CHINESE.search(title[1])) == (lang == "zh"), title[1]
-    return said
 
 
 def refused_on_page(site: Site, attempt: Attempt, rule_id: str, code: str) -> None:
@@ -152,20 +86,6 @@ def drafted(site: Site, declaration_id: str | None) -> str:
 
 def listing(site: Site) -> Attempt:
     return Attempt(site.seller, f"/desk/versions/{drafted(site, market.declared(site.seller))}/check")
-
-
-def offering(site: Site) -> Attempt:
-    return Attempt(
-        site.seller, f"/desk/versions/{site.product.version_id}/terms", fields=OFFERED, kept=(OWN_WORDS, 'value="1.00"')
-    )
-
-
-def ordering(site: Site, offer_id: str = "", by: Party | None = None, **changes: str) -> Attempt:
-    asked = offer_id or site.product.offer_id
-    fields = {"offer_id": asked, "purpose": PURPOSE, "disputes": "officer", "purpose_words": OWN_WORDS}
-    who = by or site.buyer
-    fields |= {"password": who.password} | changes
-    return Attempt(who, f"/desk/orders/new?offer={asked}", fields=fields, kept=(OWN_WORDS,))
 
 
 def signing(site: Site) -> Attempt:
@@ -343,20 +263,18 @@ def test_an_agreement_bounds_offers_and_orders_on_their_pages(site: Site) -> Non
         site, site.seller, ends_on=date(2031, 6, 30), purposes=("research",), buyers_allowed=("department",)
     )
     version = market.published(market.approved(site, market.submitted(site.seller, source)))
-    terms = f"/desk/versions/{version.id}/terms"
     for change, rule_id, code in (
         ({"purposes": "commercial.insurance"}, "G-17", "purpose_not_covered"),
         ({"channel": "direct"}, "G-01", "direct_channel_barred"),
     ):
-        attempt = Attempt(site.seller, terms, fields=OFFERED | change, kept=(OWN_WORDS,))
-        refused_on_page(site, attempt, rule_id, code)
+        refused_on_page(site, offering(site, version.id, **change), rule_id, code)
     body = over_the_api.OFFER | {"version_id": version.id}
     offer_id = site.call(site.seller, "POST", "/offers", body).json["id"]
     asked = ordering(site, offer_id, purpose="research")
     refused_on_page(site, asked, "G-17", "buyer_not_allowed")
     register.terminate_agreement(site.seller.actor, source.agreement_id or "", reason="x")
     refused_on_page(site, asked, "G-18", "agreement_ended")
-    refused_on_page(site, Attempt(site.seller, terms, fields=OFFERED, kept=(OWN_WORDS,)), "G-18", "agreement_ended")
+    refused_on_page(site, offering(site, version.id), "G-18", "agreement_ended")
 
 
 # -- steps that are none ----------------------------------------------------------------------------------------------
@@ -432,82 +350,3 @@ def test_what_a_suspended_or_superseded_version_offered_is_not_ordered(site: Sit
     newer = market.submitted(site.seller, product_id=product.product_id, content=market.CSV + b"S9,2026-04-01,7\n")
     market.published(market.approved(site, newer))
     turned_away(site, attempt, "version_superseded")
-
-
-# -- hostile forms ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "amount", ["0", "-1", "1e9", "0x10", "１２", "1.001", "99999999999999999", "1,5", "1 2", "<b>", ""]
-)
-def test_amounts_in_a_form_are_plain_decimals(site: Site, amount: str) -> None:
-    attempt = replace(offering(site), fields=OFFERED | {"price.amount": amount})
-    before = entries_told()
-    answer = sent(site, attempt)
-    assert answer.status_code == 422, answer.text
-    assert OWN_WORDS in unescape(answer.text)
-    assert "<b>" not in problem_of(answer)
-    assert entries_told() == before
-
-
-def test_hostile_words_in_a_form_are_shown_as_text(site: Site) -> None:
-    for words in ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7}}", "%(kind)s"):
-        described = {
-            "title_zh": words,
-            "title_en": words,
-            "description_zh": words,
-            "description_en": "",  # refused, so that everything comes back
-            "category": "transport",
-            "grade": "general",
-        }
-        answer = sent(site, Attempt(site.seller, "/desk/products/new", fields=described))
-        assert answer.status_code == 422
-        assert words in unescape(answer.text)
-        assert not re.search("<script>alert|<img src=x", answer.text)
-
-
-def test_a_form_names_no_field_beyond_its_own(site: Site) -> None:
-    """What the exchange sets is not taken from a form."""
-    for more in ({"state": "open"}, {"amount_minor": "1"}, {"fee_basis_points": "0"}, {"seller_org_id": "org_x"}):
-        before = entries_told()
-        answer = sent(site, ordering(site, **more))
-        assert answer.status_code == 422, more
-        assert entries_told() == before
-
-
-# -- forms of other sites, and old ones -------------------------------------------------------------------------------
-
-#: Programs post here, and prove themselves by a signature.
-WITHOUT_TOKEN = {"hooks.stripe"}
-#: What is read as it arrives looks for its token itself, once it knows the body for what it is.
-STREAMED: dict[str, Callable[[], dict[str, Any]]] = {
-    "deposits.send_whole": lambda: {"data": {"file": (BytesIO(b"a,b\n"), "a.csv")}},
-    "deposits.append": lambda: {"data": b"x", "content_type": "application/offset+octet-stream"},
-}
-
-
-def test_no_form_is_taken_without_its_token(site: Site) -> None:
-    """Whatever is sent to a page: a session alone does not authorise it."""
-    seats = {
-        "member": site.seller.actor,
-        "staff": Actor("per_staff", "org_operator", STAFF_ROLES),
-        "regulator": Actor("per_officer", "org_organ", frozenset({"regulator"})),
-    }
-    seen, before = 0, entries_told()
-    for rule in site.app.url_map.iter_rules():
-        methods = (rule.methods or set()) & {"POST", "PATCH", "PUT", "DELETE"}
-        if rule.rule.startswith("/api/") or rule.endpoint in WITHOUT_TOKEN or not methods:
-            continue
-        kind = "staff" if rule.rule.startswith("/console") else "regulator"
-        kind = kind if rule.rule.startswith(("/console", "/oversight")) else "member"
-        reader = browser(site, seats[kind])
-        path = re.sub(r"<any\((\w+)[^)]*\):\w+>", r"\1", rule.rule)
-        path = re.sub(r"<int:\w+>", "0", path)
-        path = re.sub(r"<[^>]*>", "x", path)
-        for method in methods:
-            body = STREAMED[rule.endpoint]() if rule.endpoint in STREAMED else {}
-            answer = reader.client.open(path, method=method, headers={"Accept": "application/json"}, **body)
-            assert (answer.status_code, answer.json["code"]) == (400, "form_expired"), (method, path, answer.text)
-            seen += 1
-    assert seen > 100
-    assert entries_told() == before

@@ -17,17 +17,18 @@ from exchange.web.desk import NavItem
 from exchange.web.field_messages import translated
 from exchange.web.languages import language
 from exchange.web.views import Answer, blueprint
-from listings import product_page, search
+from listings import search
+from listings.feeds.croissant import croissant
+from listings.feeds.facts import product_facts
+from listings.feeds.views import base_url, feeds
 from listings.search import FACETS, MAX_SEARCH, Search
 from listings.search_schemas import MANY, SearchQuery
 from listings.states import CATEGORIES
-from provenance import explanation, graph
-from provenance.lineage import trace
 from provenance.purposes import PURPOSES
 from provenance.vocabulary import KINDS
 
 catalogue = blueprint("catalogue", __name__)
-blps = [catalogue]
+blps = [catalogue, feeds]
 NAV = (NavItem("public", N_("Catalogue"), "catalogue.list_products", place=10),)
 
 #: Facets of the form, in the order they stand there.
@@ -97,22 +98,18 @@ def list_products() -> Answer:
 def show_product(product_id: str) -> Answer:
     """Everything about a product that everybody may know, and its offers."""
     with read() as session:
-        product = product_page.product(session, product_id)
-        origin = lineage = None
-        if product["declaration_id"] is not None:
-            links = trace(session, product["declaration_id"])
-            origin = explanation.origin_of(product["declaration_id"], links)
-            lineage = graph.graph_of(product["declaration_id"], links, public=True)
+        facts = product_facts(session, product_id, base_url())
     return render_template(
         "listings/catalogue/product.html",
-        product=product,
-        origin=origin,
-        graph=lineage,
+        product=facts.page,
+        origin=facts.origin,
+        graph=facts.lineage,
+        croissant=croissant(facts),
         categories=CATEGORIES,
         purposes=PURPOSES,
         types=TYPES,
         values=VALUES,
-        reader_is=_reader(access.caller(), product["org_id"]),
+        reader_is=_reader(access.caller(), facts.page["org_id"]),
     )
 
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from flask import Response
+from flask import Response, jsonify, request
 
 from exchange.web import access
 from exchange.web.api import PageQuery, blueprint
 from exchange.web.paging import Page
 from settlement import (
+    chain,
     contracts,
     filing_api,
     lot_schemas,
@@ -78,6 +79,14 @@ def show_contract(order_id: str) -> Response:
     answer = Response(queries.contract(access.actor(), order_id), mimetype=contracts.MEDIA_TYPE)
     answer.headers["Content-Disposition"] = f'attachment; filename="{order_id}.json"'
     return answer
+
+
+@order_api.route("/<order_id>/provenance", methods=["GET"])
+@access.signed_in
+@order_api.response(200, {"type": "object"})
+def show_provenance(order_id: str) -> Response:
+    """The way of the data from its sources through this trade to its deliveries, as PROV-JSON."""
+    return jsonify(chain.provenance_chain(access.actor(), order_id, f"{request.url_root}prov#"))
 
 
 @order_api.route("/<order_id>/sign", methods=["POST"])

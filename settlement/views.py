@@ -1,6 +1,7 @@
 """The trade page of both sides, and what leads to a contract: request, negotiation, signature, messages."""
 
 import functools
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,7 @@ from exchange.web.views import Answer, blueprint, done
 from listings import queries as listings
 from provenance import purposes
 from settlement import (
+    chain,
     contract_sheet,
     deadlines,
     messages,
@@ -141,6 +143,15 @@ def contract_pdf(order_id: str) -> Answer:
 def contract_bytes(order_id: str) -> Answer:
     """The contract, byte for byte as it is signed."""
     return _download(queries.contract(access.actor(), order_id), f"{order_id}.json", "application/json")
+
+
+@desk.get("/trades/<order_id>/prov.json")
+@access.member()
+def provenance_chain(order_id: str) -> Answer:
+    """The way of the data from its sources to its deliveries, as PROV-JSON."""
+    document = chain.provenance_chain(access.actor(), order_id, f"{request.url_root}prov#")
+    content = json.dumps(document, ensure_ascii=False, indent=2).encode()
+    return _download(content, f"{order_id}.prov.json", "application/json")
 
 
 def _contract(order_id: str) -> tuple[bytes, dict[str, Any]]:

@@ -12,7 +12,8 @@ WORD = re.compile(r"[A-Za-z]{2,}|[\u4e00-\u9fff]")
 NO_WORDS = re.compile(r"/[\w./]+|[a-z-]*=\"[^\"]*\"|\brequired\b")
 #: Names, the same in both languages, and the two languages' own names.
 NAMES = re.compile(
-    r"Databourse|数衡|SANDBOX|沙盒|English|中文|\b(API|CSV|XLSX|PDF|QR|JSON|SHA-256|OpenAPI|Ed25519|USCC|TOTP|HKD|CNY)\b"
+    r"Databourse|数衡|SANDBOX|沙盒|English|中文|Data Package|PROV-JSON|DCAT-AP|JSON-LD"
+    r"|\b(API|CSV|XLSX|PDF|QR|JSON|SHA-256|OpenAPI|Ed25519|USCC|TOTP|HKD|CNY|Croissant|Turtle|ODRL)\b"
 )
 SHOWN = ("alt", "aria-label", "placeholder", "title")
 CODE = frozenset({"code", "pre", "script", "style", "kbd"})

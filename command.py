@@ -26,6 +26,7 @@ ALONE = {
     "verify": "exchange.journal.verify",
     "monitor": "exchange.journal.monitor",
     "witness": "exchange.web.witness",
+    "scan": "scan_command",
 }
 
 

@@ -26,7 +26,7 @@ def main(job: dict[str, Any]) -> None:
         limits = Limits(**job["limits"])
         source_fd: int = job["source_fd"]
         confine(limits, source_fd, job["parent_pid"])
-        answer = {"result": scan(f"/proc/self/fd/{source_fd}", limits, progress)}
+        answer = {"result": scan(f"/proc/self/fd/{source_fd}", limits, progress, **job["options"])}
         _say(answer_fd, answer)
     except BaseException as error:  # noqa: BLE001 - the last frame: whatever it is, the parent must hear of it
         _say(answer_fd, _judge(error))

@@ -65,8 +65,11 @@ class ScanCrashed(Exception):
 Progress = Callable[[int], None]
 """Told how much is done, in per cent."""
 
-Scan = Callable[[str, Limits, Progress], dict[str, Any]]
-"""A scan reads the file at the path and answers JSON without floats. Its working directory is its scratch folder.
+Result = dict[str, Any]
+"""What a scan answers: a JSON object without floats, whose keys the scan's docstring names."""
+
+Scan = Callable[..., Result]
+"""``scan(path, limits, progress, **options)`` reads the file at the path. Its working directory is its scratch folder.
 
 It may import only what its module has imported when loaded: later the interpreter's files are out of reach.
 """

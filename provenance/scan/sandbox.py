@@ -18,14 +18,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from provenance.scan.contract import Limits, Progress, Refusal, ScanCrashed, ScanRefused
+from provenance.scan.contract import Limits, Progress, Refusal, Result, ScanCrashed, ScanRefused
 
-__all__ = ["Limits", "Refusal", "ScanCrashed", "ScanRefused", "register", "run"]
+__all__ = ["Limits", "Refusal", "ScanCrashed", "ScanRefused", "register", "run", "run_file"]
 
 _COPY_BYTES = 1024 * 1024
 _READ_BYTES = 64 * 1024
@@ -38,7 +38,13 @@ _BOOT = (
     "import json, sys; job = json.loads(sys.argv[1]); sys.path[:] = job['sys_path']; "
     "from provenance.scan.child import main; main(job)"
 )
-_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/nonexistent", "MALLOC_ARENA_MAX": "2"}
+_ENVIRONMENT = {
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "HOME": "/nonexistent",
+    "MALLOC_ARENA_MAX": "2",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 _SCANS = {"profile": "provenance.scan.profile:profile"}
 
@@ -60,11 +66,13 @@ def run(
     *,
     progress: Progress | None = None,
     scratch_root: Path | None = None,
-) -> dict[str, Any]:
+    options: Mapping[str, Any] | None = None,
+) -> Result:
     """Run ``scan`` over the plaintext read from ``source`` and return its result: JSON, without floats.
 
-    ``progress`` is told per cents as they come. The plaintext rests, without a name, in ``scratch_root`` (default: the
-    system's folder for temporary files) until this returns.
+    ``progress`` is told per cents as they come; ``options``, which must be JSON, are the scan's own arguments. The
+    plaintext rests, without a name, in ``scratch_root`` (default: the system's folder for temporary files) until this
+    returns.
 
     Raises:
         LookupError: no such scan.
@@ -77,8 +85,19 @@ def run(
     _sweep(scratch_root)
     with tempfile.TemporaryFile(dir=scratch_root) as file, _scratch(scratch_root) as scratch:
         _copy(source, file, limits.source_bytes)
-        with _child(target, file.fileno(), limits, scratch) as (process, answers):
+        with _child(target, file.fileno(), limits, scratch, options or {}) as (process, answers):
             return _supervise(process, answers, limits, scratch, progress or _ignore)
+
+
+def run_file(scan: str, path: str | Path, limits: Limits | None = None, **options: Any) -> Result:
+    """`run` over the file at ``path``, with the scan's own ``options``.
+
+    Raises:
+        OSError: the file cannot be read.
+        ScanRefused, ScanCrashed: as `run`.
+    """
+    with Path(path).open("rb") as source:
+        return run(scan, source, limits, options=options)
 
 
 def _ignore(per_cent: int) -> None:
@@ -127,7 +146,9 @@ def _copy(source: BinaryIO, file: IO[bytes], source_bytes: int) -> None:
 
 
 @contextmanager
-def _child(target: str, source_fd: int, limits: Limits, scratch: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def _child(
+    target: str, source_fd: int, limits: Limits, scratch: Path, options: Mapping[str, Any]
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Start the child; at the end neither it nor anything of its process group lives."""
     answers, answer_fd = os.pipe()
     job = {
@@ -136,6 +157,7 @@ def _child(target: str, source_fd: int, limits: Limits, scratch: Path) -> Iterat
         "answer_fd": answer_fd,
         "parent_pid": os.getpid(),
         "limits": dataclasses.asdict(limits),
+        "options": dict(options),
         "sys_path": [entry or str(Path.cwd()) for entry in sys.path],
     }
     try:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import literal_column, select
+from sqlalchemy import delete, literal_column, select
 
 from exchange import clock, vault
 from exchange.actors import Actor
-from exchange.db import read, transaction
+from exchange.db import engine, read, transaction
 from exchange.identifiers import InvalidIdentifier, check_resident_id, check_uscc
 from exchange.members import accounts, authority, credentials, identity, people, vetting
 from exchange.members import staff as appointing
@@ -21,6 +21,7 @@ from exchange.members.accounts import Applicant
 from exchange.members.identity import Details
 from exchange.members.models import LetterOfAuthority, Membership, StaffRole
 from exchange.members.states import CHECKLIST, REQUIRED_DOCUMENTS, SCOPES
+from exchange.models import Outbox
 from exchange.orm import Base
 from exchange.oversight import scopes
 
@@ -77,18 +78,20 @@ def applicant(kind: str, name: str, **other: Any) -> Applicant:
     )
 
 
+def signed_up(of: Applicant, *, email: str, **other: str) -> accounts.Registered:
+    """Sign up, and enter the code of the letter."""
+    entered = {"person_name": "王小明", "password": PASSWORD, "origin": f"sign-up {email}"} | other
+    waiting = accounts.sign_up(VISITOR, of, email=email, **entered)
+    with engine().begin() as connection:  # the letter was written and read
+        connection.execute(delete(Outbox).where(Outbox.kind == accounts.LETTER))
+    return accounts.confirm_sign_up(VISITOR, token=accounts.sign_up_token(waiting), origin=entered["origin"])
+
+
 def registered(db: object, name: str, kind: str = "company") -> Party:
     """A party that signed up, and no more. ``db`` is the fixture: it says that a database is bound."""
     email = f"owner{next(_numbers)}@example.org"
     with small_argon2():
-        made = accounts.sign_up(
-            VISITOR,
-            applicant(kind, name),
-            person_name=name if kind == "individual" else "王小明",
-            email=email,
-            password=PASSWORD,
-            origin=f"sign-up {email}",
-        )
+        made = signed_up(applicant(kind, name), person_name=name if kind == "individual" else "王小明", email=email)
     actor = Actor(made.person_id, made.org_id, frozenset({"owner"}))
     return Party(made.org_id, made.person_id, actor, PASSWORD, email)
 

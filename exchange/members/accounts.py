@@ -4,7 +4,8 @@ Passwords are checked outside transactions, since that takes a tenth of a second
 (token, TOTP secret) takes no idempotency key: it cannot be shown twice.
 """
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -16,13 +17,17 @@ from exchange.db import Transaction, read, transaction, verb
 from exchange.errors import Conflict, Forbidden, Invalid, InvariantBroken, NotSignedIn, Refused
 from exchange.identifiers import InvalidIdentifier, age_on, check_resident_id
 from exchange.members import attempts, credentials, people, recovery
-from exchange.members.models import Membership, Organisation, Person, SessionRow
+from exchange.members.models import Membership, Organisation, Person, SessionRow, SignUp
 from exchange.members.people import NewCredentials, Standing
 from exchange.members.states import REQUIRED_DOCUMENTS
 
 #: Absolute life of a session, in real time.
 SESSION_LIFE = timedelta(hours=12)
 MAJORITY_YEARS = 18
+#: How long the code of a sign-up can be used, in real time.
+SIGN_UP_LIFE = timedelta(hours=24)
+LETTER = "members.letter"
+_SIGN_UP = "sign up"
 #: Roles of entries by somebody who is not signed in, and by a person about themselves.
 VISITOR, PERSON = "visitor", "person"
 
@@ -70,10 +75,11 @@ class Enrolment(NamedTuple):
 # -- signing up ---------------------------------------------------------------------------------------------------
 
 
-def sign_up(
-    actor: Actor, applicant: Applicant, *, person_name: str, email: str, password: str, origin: str
-) -> Registered:
-    """Register an organisation and its first person, who owns it and gets a signing key.
+def sign_up(actor: Actor, applicant: Applicant, *, person_name: str, email: str, password: str, origin: str) -> str:
+    """Ask to be registered: a letter with a code goes to the address. The id of what waits for that code.
+
+    The answer, and the work it takes, are the same whether the address or the organisation is known here: the worker
+    looks afterwards, and writes to a known address that it has an account.
 
     Args:
         actor: Anybody.
@@ -87,16 +93,35 @@ def sign_up(
         Invalid: Something is malformed, or the identity number fails its check or is a minor's.
         Refused: The code of a body fails its structure (I-04), or an overseas party: there is no cross-border
             procedure here (I-11).
-        Conflict: The organisation or the e-mail address is registered.
-        TooManyRequests: Too many sign-ups from this origin.
+        TooManyRequests: Too many sign-ups from this origin, or letters to this address.
     """
     attempts.count(attempts.SIGN_UP_ORIGIN, origin)
     made = NewCredentials.of(password, email, person_name)
-    return _register(actor.with_key(None), applicant, person_name, email, made)
+    email, person_name = people.clean_email(email), people.clean_name(person_name, "person_name")
+    attempts.count(attempts.SIGN_UP, email)
+    return _ask(actor.with_key(None), applicant, person_name, email, made)
 
 
-@verb
-def _register(tx: Transaction, applicant: Applicant, person_name: str, email: str, made: NewCredentials) -> Registered:
+def _ask(actor: Actor, applicant: Applicant, person_name: str, email: str, made: NewCredentials) -> str:
+    with transaction(actor, "sign_up") as tx:
+        _check(applicant, _beijing_day(tx.now))
+        sign_up_id = ids.new("sup")
+        entered = {"applicant": asdict(applicant), "person_name": person_name, "email": email}
+        row = SignUp(
+            id=sign_up_id,
+            sealed=vault.seal_text(tx.session, sign_up_id, "sign_up", "entered", json.dumps(entered)),
+            password_hash=made.password_hash,
+            public_key=made.public_key,
+            sealed_key=made.sealed_key,
+            expires_at=clock.real_now() + SIGN_UP_LIFE,
+        )
+        tx.session.add(row)
+        tx.send(LETTER, template="sign_up", id=sign_up_id)
+        return sign_up_id
+
+
+def _check(applicant: Applicant, today: date) -> None:
+    """Ask of the applicant what can be said at once."""
     if applicant.kind not in REQUIRED_DOCUMENTS:
         raise Invalid("This kind of organisation does not sign up.", code="invalid_kind")
     if applicant.territory != "CN" or applicant.overseas_control:
@@ -105,34 +130,81 @@ def _register(tx: Transaction, applicant: Applicant, person_name: str, email: st
             "Parties from outside the mainland, or controlled from there, cannot be admitted yet.",
             code="overseas_party",
         )
+    people.clean_name(applicant.name, "name")
+    if applicant.kind == "individual":
+        _checked_adult(applicant, today)
+    else:
+        people.checked_uscc(applicant.number)
+
+
+def sign_up_token(sign_up_id: str) -> str:
+    """The code in the letter: it is kept nowhere, the key ring makes it again from the id."""
+    return credentials.derived_token(_SIGN_UP, sign_up_id)
+
+
+def confirm_sign_up(actor: Actor, *, token: str, origin: str) -> Registered:
+    """Register the party, with the code of the letter: its organisation, and its first person, who owns it.
+
+    Raises:
+        NotSignedIn: The code is not right, was used or is too old.
+        Conflict: The organisation or the e-mail address has been registered.
+        TooManyRequests: Too many attempts from this origin.
+    """
+    attempts.count(attempts.SIGN_UP_ORIGIN, origin)
+    sign_up_id = credentials.row_of_token(_SIGN_UP, token)
+    if sign_up_id is None:
+        raise _unknown_code()
+    return _register(actor.with_key(None), sign_up_id)
+
+
+@verb
+def _register(tx: Transaction, sign_up_id: str) -> Registered:
+    waiting = tx.session.get(SignUp, sign_up_id, with_for_update=True)
+    if waiting is None or waiting.expires_at <= clock.real_now():
+        raise _unknown_code()
+    entered = json.loads(vault.open_text(tx.session, waiting.id, "sign_up", "entered", waiting.sealed))
+    applicant = Applicant(**entered["applicant"])
+    made = NewCredentials(waiting.password_hash, waiting.public_key, waiting.sealed_key)
+    tx.session.delete(waiting)
+    vault.destroy_subject_key(tx.session, waiting.id)
     if applicant.kind == "individual":
         organisation = _add_individual(tx, applicant)
     else:
         organisation = people.add_body(tx, kind=applicant.kind, name=applicant.name, uscc=applicant.number, by=VISITOR)
-    person = people.add_person(tx, email=email, name=person_name, by=VISITOR)
+    person = people.add_person(tx, email=entered["email"], name=entered["person_name"], by=VISITOR)
     people.give_credentials(tx, person, made)
     tx.add(Membership(person_id=person.id, org_id=organisation.id, role="owner", since=tx.now))
     tx.record(organisation.id, "member.joined", by=VISITOR, facts={"role": "owner"})
     return Registered(organisation.id, person.id)
 
 
-def _add_individual(tx: Transaction, applicant: Applicant) -> Organisation:
+def _unknown_code() -> NotSignedIn:
+    return NotSignedIn("This code is not valid, or was used.", code="unknown_token")
+
+
+def _checked_adult(applicant: Applicant, today: date) -> str:
+    """The identity number of an adult, in its normal form."""
     try:
-        resident = check_resident_id(applicant.number, _beijing_day(tx.now))
+        resident = check_resident_id(applicant.number, today)
     except InvalidIdentifier as fault:
         raise Invalid(
             "The identity number is not well formed.", code="invalid_id_number", fields={"number": [str(fault)]}
         ) from None
-    if age_on(resident.birth_date, _beijing_day(tx.now)) < MAJORITY_YEARS:
+    if age_on(resident.birth_date, today) < MAJORITY_YEARS:
         raise Invalid("Only adults can trade.", code="minor")
+    return resident.number
+
+
+def _add_individual(tx: Transaction, applicant: Applicant) -> Organisation:
+    number = _checked_adult(applicant, _beijing_day(tx.now))
     name = people.clean_name(applicant.name, "name")
     org_id = ids.new("org")
     organisation = Organisation(
         id=org_id,
         kind="individual",
         name=name[0] + "*" * (len(name) - 1),
-        id_index=vault.ring().blind_index("id_number", resident.number),
-        sealed_id_number=vault.seal_text(tx.session, org_id, "organisation", "id_number", resident.number),
+        id_index=vault.ring().blind_index("id_number", number),
+        sealed_id_number=vault.seal_text(tx.session, org_id, "organisation", "id_number", number),
         sealed_name=vault.seal_text(tx.session, org_id, "organisation", "name", name),
         created_at=tx.now,
     )

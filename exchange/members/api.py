@@ -62,11 +62,20 @@ def _state(case: IdentityCase) -> dict[str, Any]:
 @members.route("", methods=["POST"])
 @access.public
 @members.arguments(schemas.SignUpSchema)
-@members.response(201, schemas.RegisteredSchema)
-def sign_up(body: dict[str, Any]) -> Registered:
-    """Sign up an organisation and its first person, who owns it."""
+@members.response(202)
+def sign_up(body: dict[str, Any]) -> None:
+    """Ask to register an organisation and its first person; a letter brings a code. The answer is always the same."""
     applicant: Applicant = body.pop("organisation")
-    return accounts.sign_up(access.actor(), applicant, origin=_origin(), **body)
+    accounts.sign_up(access.actor(), applicant, origin=_origin(), **body)
+
+
+@members.route("/confirm", methods=["POST"])
+@access.public
+@members.arguments(schemas.SignUpCodeSchema)
+@members.response(201, schemas.RegisteredSchema)
+def confirm_sign_up(body: dict[str, Any]) -> Registered:
+    """Register, with the code of the letter."""
+    return accounts.confirm_sign_up(access.actor(), origin=_origin(), **body)
 
 
 @sessions.route("", methods=["POST"])

@@ -32,6 +32,7 @@ class Limit:
 
 SIGN_IN = Limit("sign_in", 10, timedelta(minutes=15))
 SIGN_IN_ORIGIN = Limit("sign_in_origin", 200, timedelta(minutes=15))
+SIGN_UP = Limit("sign_up", 5, timedelta(hours=1))
 SIGN_UP_ORIGIN = Limit("sign_up_origin", 30, timedelta(hours=1))
 SIGNATURE = Limit("signature", 10, timedelta(minutes=15))
 ACCEPT = Limit("accept", 10, timedelta(minutes=15))

@@ -10,9 +10,8 @@ from exchange.db import Transaction, read, transaction, verb
 from exchange.errors import Conflict, Invalid, NotFound, NotSignedIn, WrongState
 from exchange.lifecycle import CLOCK
 from exchange.members import attempts, credentials, people
-from exchange.members.accounts import PERSON
+from exchange.members.accounts import LETTER, PERSON
 from exchange.members.models import Invitation, Membership, Organisation, Person
-from exchange.members.passwords import LETTER
 from exchange.members.people import NewCredentials
 
 OWNER = "owner"

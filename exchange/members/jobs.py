@@ -1,7 +1,7 @@
 """What falls due in this room, and the letters it sends."""
 
 from exchange.jobs import Carrier, DueHandler
-from exchange.members import authority, invitations, letters, passwords, staff, vetting
+from exchange.members import accounts, authority, invitations, letters, passwords, staff, vetting
 
 DUE: dict[str, DueHandler] = {
     "identity.remind": vetting.remind_renewal,
@@ -13,5 +13,5 @@ DUE: dict[str, DueHandler] = {
 
 OUTBOX: dict[str, Carrier] = {
     passwords.RESET_ASKED: passwords.open_reset,
-    passwords.LETTER: letters.carry,
+    accounts.LETTER: letters.carry,
 }

@@ -3,6 +3,8 @@
 The letter names no address of a page: nobody learns to follow links in letters that claim to come from here.
 """
 
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -10,8 +12,10 @@ from sqlalchemy.orm import Session
 from exchange import mail, vault
 from exchange.db import read
 from exchange.mail import Letter
+from exchange.members import people
+from exchange.members.accounts import sign_up_token
 from exchange.members.invitations import invitation_token
-from exchange.members.models import Invitation, Organisation, PasswordReset, Person
+from exchange.members.models import Invitation, Organisation, PasswordReset, Person, SignUp
 from exchange.members.passwords import reset_token
 
 _RESET = """\
@@ -41,12 +45,36 @@ account). The code is good for seven days and for one use.
 {code}
 """
 
+_SIGN_UP = """\
+您好：
+
+有人以此邮箱在数衡 Databourse 申请注册。如果是您本人，请在注册页面输入下面的代码，注册随即完成。
+代码二十四小时内有效，只能使用一次。如果不是您本人，无须处理：未经确认的申请不会留下任何内容。
+
+Somebody asked to register at Databourse with this address. If it was you, enter the code below on the
+sign-up page; you are registered then. It is good for 24 hours and for one use.
+If it was not you, there is nothing to do: of a sign-up that is not confirmed nothing is kept.
+
+{code}
+"""
+_KNOWN = """\
+您好：
+
+有人以此邮箱在数衡 Databourse 申请注册。此邮箱已有账户，因此没有新建。如果是您本人，请直接登录；
+忘记密码的，请在登录页面选择“忘记密码”。如果不是您本人，无须处理。
+
+Somebody asked to register at Databourse with this address. It has an account already, so none was made.
+If it was you, sign in; "Forgotten password" on the sign-in page helps if you need it.
+If it was not you, there is nothing to do.
+"""
+
 
 def carry(payload: dict[str, Any]) -> None:
     """Write the letter that ``payload`` names by template and id, and hand it over (called by the worker)."""
     with read() as session:
         letter = _LETTERS[payload["template"]](session, payload["id"])
-    mail.send(letter)
+    if letter is not None:
+        mail.send(letter)
 
 
 def _reset(session: Session, reset_id: str) -> Letter:
@@ -63,4 +91,19 @@ def _invitation(session: Session, invitation_id: str) -> Letter:
     return Letter(to, "数衡邀请 / An invitation to Databourse", text)
 
 
-_LETTERS = {"password_reset": _reset, "invitation": _invitation}
+def _sign_up(session: Session, sign_up_id: str) -> Letter | None:
+    """To an address that is known here nothing but that is written; the code is for others."""
+    waiting = session.get(SignUp, sign_up_id)
+    if waiting is None:  # confirmed, or over
+        return None
+    entered = json.loads(vault.open_text(session, waiting.id, "sign_up", "entered", waiting.sealed))
+    if people.find_person(session, entered["email"]) is not None:
+        return Letter(entered["email"], "您已注册 / You have an account", _KNOWN)
+    return Letter(entered["email"], "确认注册 / Confirm your sign-up", _SIGN_UP.format(code=sign_up_token(waiting.id)))
+
+
+_LETTERS: Mapping[str, Callable[[Session, str], Letter | None]] = {
+    "sign_up": _sign_up,
+    "password_reset": _reset,
+    "invitation": _invitation,
+}

@@ -150,6 +150,25 @@ class PasswordReset(Base, Journalled):
     ended_at: Mapped[datetime | None]
 
 
+class SignUp(Base, Bookkeeping):
+    """A party that asked to be registered and has not shown yet that the address is its own; times are real.
+
+    ``sealed`` holds, under a key of the row's own, what was entered. Nothing exists of the party until the code of the
+    letter comes back; of a row that is not used nothing is left.
+    """
+
+    __tablename__ = "sign_up"
+    __bookkeeping__ = "nobody is registered yet: entries begin when the address is confirmed"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sealed: Mapped[bytes]
+    password_hash: Mapped[str]
+    public_key: Mapped[bytes]
+    sealed_key: Mapped[bytes]
+    expires_at: Mapped[datetime]
+
+
 class SessionRow(Base, Bookkeeping):
     """A session, known by the SHA-256 of its token; times are real. ``org_id`` is the organisation acted for."""
 

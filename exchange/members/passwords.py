@@ -15,13 +15,13 @@ from exchange.actors import Actor
 from exchange.db import Transaction, read, transaction
 from exchange.errors import Invalid, NotSignedIn
 from exchange.members import attempts, credentials, people
-from exchange.members.accounts import PERSON, VISITOR, revoke_sessions
+from exchange.members.accounts import LETTER, PERSON, VISITOR, revoke_sessions
 from exchange.members.models import MemberKey, PasswordReset, Person
 from exchange.members.people import NewCredentials
 
 #: How long a reset can be used, in real time.
 RESET_LIFE = timedelta(minutes=30)
-RESET_ASKED, LETTER = "members.reset_asked", "members.letter"
+RESET_ASKED = "members.reset_asked"
 _RESET = "password reset"
 SYSTEM = Actor(None, None, frozenset({"exchange"}))
 

@@ -59,6 +59,12 @@ class SignUpSchema(Body):
     password = _password()
 
 
+class SignUpCodeSchema(Body):
+    """``POST /members/confirm``: the code of the letter."""
+
+    token = fields.String(required=True, validate=validate.Length(1, 200), load_only=True)
+
+
 class RegisteredSchema(Body):
     """What a sign-up made."""
 

@@ -11,7 +11,7 @@ from exchange.members import account_schemas, account_views, accounts, invitatio
 from exchange.members.accounts import SignedIn
 from exchange.members.credentials import MAX_PASSWORD
 from exchange.members.people import MAX_EMAIL
-from exchange.members.schemas import AcceptSchema, SignUpSchema
+from exchange.members.schemas import AcceptSchema, SignUpCodeSchema, SignUpSchema
 from exchange.members.states import REQUIRED_DOCUMENTS
 from exchange.web import access
 from exchange.web.api import Body
@@ -85,15 +85,32 @@ def show_sign_up() -> Answer:
 @entrance.post("/sign-up")
 @access.public
 def sign_up() -> Answer:
-    """Register a party and its first person; the next step is to sign in."""
+    """Ask to be registered; the next step is the code that comes by mail."""
     form = Form(SignUpSchema)
 
-    def register(body: dict[str, Any]) -> accounts.Registered:
+    def ask(body: dict[str, Any]) -> str:
         applicant = body.pop("organisation")
         return accounts.sign_up(access.caller(), applicant, origin=_origin(), **body)
 
-    if form.submit(register) is None:
+    if form.submit(ask) is None:
         return _sign_up_page(form)
+    return done("", url_for(".show_confirm"))
+
+
+@entrance.get("/sign-up/confirm")
+@access.public
+def show_confirm() -> Answer:
+    """The form for the code of the letter."""
+    return Form(SignUpCodeSchema).page("members/confirm.html")
+
+
+@entrance.post("/sign-up/confirm")
+@access.public
+def confirm_sign_up() -> Answer:
+    """Register the party; the next step is to sign in."""
+    form = Form(SignUpCodeSchema)
+    if form.submit(lambda body: accounts.confirm_sign_up(access.caller(), origin=_origin(), **body)) is None:
+        return form.page("members/confirm.html")
     return done(
         gettext("You are registered. Sign in; the next step is the identity file of your organisation."),
         url_for(".show_sign_in", next=url_for("organisation.show") + "#identity"),

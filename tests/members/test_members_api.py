@@ -9,9 +9,12 @@ import pyotp
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from exchange.members import api, queries
+from exchange.db import read
+from exchange.members import accounts, api, queries
+from exchange.members.models import SignUp
 from exchange.web import access, languages, problems
 from exchange.web import api as rim
 
@@ -61,7 +64,10 @@ def sign_in(client: FlaskClient, email: str = EMAIL, **more: str) -> TestRespons
 
 
 def owner(client: FlaskClient) -> dict[str, str]:
-    assert client.post(f"{BASE}/members", json=sign_up_body()).status_code == 201
+    assert client.post(f"{BASE}/members", json=sign_up_body()).status_code == 202
+    with read() as session:
+        code = accounts.sign_up_token(session.scalars(select(SignUp.id)).one())
+    assert client.post(f"{BASE}/members/confirm", json={"token": code}).status_code == 201
     return bearer(sign_in(client).json["token"])  # type: ignore[index]
 
 

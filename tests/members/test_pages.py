@@ -12,6 +12,7 @@ import pytest
 from conftest import Database
 from flask.testing import FlaskClient
 from opened import Site, opened
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from exchange import clock, mail
@@ -19,7 +20,7 @@ from exchange.actors import Actor
 from exchange.db import read
 from exchange.jobs import Worker
 from exchange.members import accounts, jobs, queries, staff
-from exchange.members.models import LetterOfAuthority, Organisation, SessionRow
+from exchange.members.models import LetterOfAuthority, Organisation, SessionRow, SignUp
 from exchange.web import access
 
 
@@ -64,7 +65,7 @@ def seated(site: Site, client: FlaskClient, actor: Actor, name: str = "token") -
 
 
 @pytest.mark.parametrize(
-    "path", ["/sign-in", "/sign-up", "/accept/invitation", "/accept/appointment", "/password-reset"]
+    "path", ["/sign-in", "/sign-up", "/sign-up/confirm", "/accept/invitation", "/accept/appointment", "/password-reset"]
 )
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_the_entrance_stands_in_both_languages(client: FlaskClient, path: str, lang: str) -> None:
@@ -136,15 +137,15 @@ def test_an_unknown_address_gets_the_answer_of_a_wrong_password(client: FlaskCli
     assert pages[0][0] == 401
 
 
-def test_a_known_address_or_code_gets_one_answer_at_sign_up(client: FlaskClient, company: people.Party) -> None:
+def test_a_sign_up_says_nothing_about_address_or_code(client: FlaskClient, company: people.Party) -> None:
     with read() as session:
         taken = session.get_one(Organisation, company.org_id).uscc
     pages = set()
-    for number, email in ((people.uscc(), company.email), (taken, "new@example.org")):
+    for number, email in ((people.uscc(), company.email), (taken, "new@example.org"), (people.uscc(), "x@example.org")):
         answer = sent(client, "/sign-up", sign_up_fields(email) | {"organisation.number": number})
         pages.add((answer.status_code, normal(answer.text).replace(email, "…").replace(str(number), "…")))
     assert len(pages) == 1
-    assert pages.pop()[0] == 409
+    assert pages.pop()[0] == 303
 
 
 def test_asking_for_a_reset_says_nothing_about_the_address(client: FlaskClient, company: people.Party) -> None:
@@ -158,6 +159,11 @@ def test_asking_for_a_reset_says_nothing_about_the_address(client: FlaskClient, 
 
 def test_signing_up_leads_to_signing_in_and_on_to_the_file(client: FlaskClient) -> None:
     answer = sent(client, "/sign-up", sign_up_fields("new@example.org"))
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-up/confirm")
+    with read() as session:
+        code = accounts.sign_up_token(session.scalars(select(SignUp.id)).one())
+    assert sent(client, "/sign-up/confirm", {"token": "sup_x.y"}).status_code == 401
+    answer = sent(client, "/sign-up/confirm", {"token": code})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in?next=/desk/organisation%23identity")
 
 

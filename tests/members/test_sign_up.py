@@ -1,25 +1,28 @@
 """Signing up: organisations by their code, natural persons by their number, nobody twice, nobody from overseas."""
 
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
 import people
+import psycopg
 import pytest
+from conftest import Database
 from sqlalchemy import text
 
+from exchange import mail
 from exchange.db import read
-from exchange.errors import Conflict, Invalid, Refused, TooManyRequests
-from exchange.members import accounts, attempts, queries
-from exchange.members.models import Organisation
+from exchange.errors import Conflict, Invalid, NotSignedIn, Refused, TooManyRequests
+from exchange.journal.models import JournalEntry
+from exchange.members import accounts, attempts, letters, queries
+from exchange.members.models import Organisation, SignUp
 from exchange.members.people import clean_email, clean_name
 
 
 def sign_up(applicant: accounts.Applicant, **other: str) -> accounts.Registered:
-    whole = {
-        "person_name": "王小明",
-        "email": "owner@example.org",
-        "password": people.PASSWORD,
-        "origin": people.ORIGIN,
-    } | other
+    whole = {"email": "owner@example.org", "origin": people.ORIGIN} | other
     with people.small_argon2():
-        return accounts.sign_up(people.VISITOR, applicant, **whole)
+        return people.signed_up(applicant, **whole)
 
 
 @pytest.mark.rule("I-04")
@@ -49,6 +52,59 @@ def test_a_party_registers_once(db: object) -> None:
         answers.append((str(conflict.value), conflict.value.code))
         assert conflict.value.__cause__ is None
     assert answers[0] == answers[1]
+
+
+def asked(email: str) -> str:
+    with people.small_argon2():
+        return accounts.sign_up(
+            people.VISITOR,
+            people.applicant("company", "示例公司"),
+            person_name="王小明",
+            email=email,
+            password=people.PASSWORD,
+            origin=people.ORIGIN,
+        )
+
+
+def letter(db: object, tmp_path: Path, sign_up_id: str) -> EmailMessage:
+    """What the worker writes about a sign-up."""
+    box = tmp_path / sign_up_id
+    mail.bind(mail.Folder(box, "exchange@example.org"))
+    letters.carry({"template": "sign_up", "id": sign_up_id})
+    [written] = box.iterdir()
+    return message_from_bytes(written.read_bytes(), policy=policy.default)  # type: ignore[return-value]
+
+
+def test_nothing_is_registered_before_the_code_of_the_letter_comes_back(db: object, tmp_path: Path) -> None:
+    waiting = asked("owner@example.org")
+    with read() as session:
+        assert session.query(Organisation).count() == 0
+        assert session.query(JournalEntry).count() == 0
+    written = letter(db, tmp_path, waiting)
+    assert written["To"] == "owner@example.org"
+    code = written.get_content().strip().splitlines()[-1]
+    made = accounts.confirm_sign_up(people.VISITOR, token=code, origin=people.ORIGIN)
+    with read() as session:
+        assert session.get_one(Organisation, made.org_id).name == "示例公司"
+        assert session.query(SignUp).count() == 0
+    for spent in (code, "sup_x.y", ""):
+        with pytest.raises(NotSignedIn):
+            accounts.confirm_sign_up(people.VISITOR, token=spent, origin=people.ORIGIN)
+
+
+def test_a_known_address_is_told_by_letter_alone(db: object, tmp_path: Path) -> None:
+    known = people.registered(db, "示例公司")
+    written = letter(db, tmp_path, asked(known.email))
+    assert "已有账户" in written.get_content()
+    assert "sup_" not in written.get_content()
+
+
+def test_a_code_is_good_for_a_day(db: Database) -> None:
+    waiting = asked("owner@example.org")
+    with psycopg.connect(db.conninfo("owner"), autocommit=True) as owner:
+        owner.execute("UPDATE sign_up SET expires_at = now() - interval '1 second'")
+    with pytest.raises(NotSignedIn):
+        accounts.confirm_sign_up(people.VISITOR, token=accounts.sign_up_token(waiting), origin=people.ORIGIN)
 
 
 @pytest.mark.parametrize("change", [{"territory": "US"}, {"overseas_control": True}])

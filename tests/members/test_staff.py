@@ -196,14 +196,7 @@ def test_a_seat_taken_before_acceptance_counts(db: object) -> None:
 def test_a_companys_code_makes_no_organ(db: object) -> None:
     code = people.uscc()
     with people.small_argon2():
-        accounts.sign_up(
-            people.VISITOR,
-            people.applicant("company", "示例公司", number=code),
-            person_name="王小明",
-            email=EMAIL,
-            password=people.PASSWORD,
-            origin=people.ORIGIN,
-        )
+        people.signed_up(people.applicant("company", "示例公司", number=code), email=EMAIL)
     with pytest.raises(Conflict):
         people.regulator(db, code=code)
 

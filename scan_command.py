@@ -18,6 +18,7 @@ SCANNED, UNREADABLE = 0, 2
 #: Scans by their names, each with the module that is its `Face`. Only the one asked for is loaded.
 FACES = {
     "profile": "provenance.scan.commands.profile",
+    "personal": "provenance.scan.commands.personal",
 }
 
 

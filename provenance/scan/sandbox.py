@@ -46,7 +46,10 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 
-_SCANS = {"profile": "provenance.scan.profile:profile"}
+_SCANS = {
+    "profile": "provenance.scan.profile:profile",
+    "personal": "provenance.scan.personal:personal",
+}
 
 
 def register(scan: str, target: str) -> None:

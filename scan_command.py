@@ -19,6 +19,7 @@ SCANNED, UNREADABLE = 0, 2
 FACES = {
     "profile": "provenance.scan.commands.profile",
     "personal": "provenance.scan.commands.personal",
+    "anonymity": "provenance.scan.commands.anonymity",
 }
 
 

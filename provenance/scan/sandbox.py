@@ -49,6 +49,7 @@ _ENVIRONMENT = {
 _SCANS = {
     "profile": "provenance.scan.profile:profile",
     "personal": "provenance.scan.personal:personal",
+    "anonymity": "provenance.scan.anonymity:anonymity",
 }
 
 

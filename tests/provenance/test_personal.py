@@ -34,7 +34,6 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return sandbox.run_file("personal", planted(tmp_path_factory.mktemp("planted"), 7, ROWS))
 
 
-@pytest.mark.rule("PI-06")
 def test_what_is_planted_is_found(result: dict[str, Any]) -> None:
     found = {(finding["column"], finding["kind"]): finding for finding in result["findings"]}
     least = {"address": 940, "plate": 950, "name": 900}

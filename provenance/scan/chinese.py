@@ -50,14 +50,14 @@ _IS_SURNAME, _IS_GIVEN = _table(_SURNAMES), _table(_GIVEN)
 _COMPOUNDS = np.array([(ord(name[0]) << 16) | ord(name[1]) for name in COMPOUND_SURNAMES], dtype=np.uint32)
 
 _SURNAME_PATTERN = f"(?:{'|'.join(COMPOUND_SURNAMES)}|[{_SURNAMES}])"
-_CUE = (
+_CUES = (
     "姓名|联系人|收货人|收件人|寄件人|患者|病人|申请人|法定代表人|经办人|户主|家属|当事人|业主|车主|投保人|被保险人|受益人|"
     "学生|家长|员工|驾驶员|司机|原告|被告|嫌疑人|证人|本人|负责人|客户|租客|房东|用户"
 )
-_NAME_IN_TEXT = re.compile(
-    rf"(?:{_CUE})(?:是|为|叫)?[:：\s]{{0,2}}({_SURNAME_PATTERN}[\u4e00-\u9fff]{{1,2}})"
-    rf"|({_SURNAME_PATTERN}[\u4e00-\u9fff]{{0,2}})(?:先生|女士|小姐|同志|同学|医生)"
-)
+_TITLES = "先生|女士|小姐|同志|同学|医生"
+_AFTER_CUE = re.compile(rf"(?:{_CUES})(?:是|为|叫)?[:：\s]{{0,2}}({_SURNAME_PATTERN}[\u4e00-\u9fff]{{1,2}})")
+_TITLE = re.compile(_TITLES)
+_BEFORE_TITLE = re.compile(rf"{_SURNAME_PATTERN}[\u4e00-\u9fff]{{0,2}}$")
 _MINORITY_NAME = re.compile(r"(?m)^[\u4e00-\u9fff]{2,7}(?:·[\u4e00-\u9fff]{2,7}){1,3}$")
 
 _PLATE = re.compile(
@@ -65,9 +65,13 @@ _PLATE = re.compile(
     r"(?:[0-9]{5}[A-HJK]|[A-HJK][0-9A-HJ-NP-Z][0-9]{4}|[0-9A-HJ-NP-Z]{4}[0-9A-HJ-NP-Z挂学警港澳])(?![0-9A-Za-z])"
 )
 _ADDRESS = re.compile(
-    r"[\u4e00-\u9fff]{1,12}?(?:省|市|区|县|州|盟|旗|镇|乡|街道|路|街|大道|巷|弄|胡同|村|社区|小区|花园|苑|里|新村|大厦|广场|公寓)"
+    r"(?:[省市区县州盟旗镇乡路街道巷弄村苑里]|胡同|花园|大厦|广场|公寓)"
     r"[^\n,，;；。|]{0,24}?[0-9一二三四五六七八九十百]+[-—#]?[0-9A-Za-z]*(?:号|弄|栋|幢|座|单元|室|组|楼|层|户|门牌)"
 )
+
+
+_BEFORE_PLACE = 12
+_HAN_AT_END = re.compile(r"[\u4e00-\u9fff]+\Z")
 
 
 class NameLooks:
@@ -100,7 +104,15 @@ class NameLooks:
 
 def names_in(text: str) -> list[tuple[int, int]]:
     """Names in free text, told by the words beside them."""
-    return [match.span(1) if match.group(1) else match.span(2) for match in _NAME_IN_TEXT.finditer(text)]
+    spans = []
+    if any(cue in text for cue in _CUES.split("|")):
+        spans += [match.span(1) for match in _AFTER_CUE.finditer(text)]
+    if any(title in text for title in _TITLES.split("|")):
+        for title in _TITLE.finditer(text):
+            before = max(0, title.start() - _LONGEST_NAME)
+            if name := _BEFORE_TITLE.search(text[before : title.start()]):
+                spans.append((before + name.start(), title.start()))
+    return spans
 
 
 def plates(text: str) -> list[tuple[int, int]]:
@@ -109,5 +121,11 @@ def plates(text: str) -> list[tuple[int, int]]:
 
 
 def addresses(text: str) -> list[tuple[int, int]]:
-    """Addresses down to a house, a building or a group of houses."""
-    return [match.span() for match in _ADDRESS.finditer(text)]
+    """Addresses down to a house, a building or a group of houses; each with the characters before its first place."""
+    spans = []
+    for match in _ADDRESS.finditer(text):
+        begun = match.start()
+        before = _HAN_AT_END.search(text, max(0, begun - _BEFORE_PLACE), begun)
+        if before:  # a place has a name
+            spans.append((before.start(), match.end()))
+    return spans

@@ -30,7 +30,7 @@ from provenance.scan.numerals import (
 
 _LINE = 10
 _NARROW = {0x3000: 0x20} | {0xFEE0 + c: c for c in range(0x21, 0x7F)}  # full-width forms to ASCII
-_WIDE = (b"\xef\xbc", b"\xef\xbd")
+_WIDE = re.compile(b"\xef(?:\xbc[\x8b\x8d\x90-\x99\xa0-\xba]|\xbd[\x81-\x9a])")  # of digits, letters, + - @, in UTF-8
 _CARD_LENGTHS = range(15, 20)
 _MOBILE, _ID = 11, 18
 _JOINS = members(b" -")
@@ -62,7 +62,7 @@ class Piece:
 
     def __init__(self, text: str) -> None:
         raw = text.encode(errors="replace")
-        if any(sign in raw for sign in _WIDE):
+        if _WIDE.search(raw):
             text = text.translate(_NARROW)
             raw = text.encode(errors="replace")
         self.text = text

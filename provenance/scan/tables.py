@@ -234,7 +234,9 @@ def _kind_sql(value: str) -> str:
         f"WHEN regexp_full_match({value}, '{pattern}') AND TRY_CAST({value} AS {sql}) IS NOT NULL THEN {1 << bit}"
         for bit, (_, sql, pattern) in enumerate(_KINDS)
     )
-    return f"CASE WHEN {value} IS NULL THEN 0 {cases} ELSE {_TEXT_BIT} END"
+    # Most text is told by its first character: a sign, a point, a digit, or the t or f of a truth value.
+    text = f"ascii({value}) NOT BETWEEN 45 AND 57 AND ascii({value}) NOT IN (70, 84, 102, 116)"
+    return f"CASE WHEN {value} IS NULL THEN 0 WHEN {text} THEN {_TEXT_BIT} {cases} ELSE {_TEXT_BIT} END"
 
 
 def _kinds(

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from provenance.scan import columns
+from provenance.scan.containers import scan_tables
 from provenance.scan.contract import Limits, Progress, Refusal, Result, ScanRefused
-from provenance.scan.tables import Table, load, shown
+from provenance.scan.tables import Table, shown
 
 _NAME_CHARACTERS = 200
 _SUGGESTED_MOST = 6
@@ -52,7 +53,10 @@ def anonymity(
 ) -> Result:
     """Measure the table in the file at ``path`` by the named columns, and by those that this scan suggests.
 
-    Returns ``format``, ``rows``, ``columns`` (their number), ``assessments``, ``hashed``, ``linkage_risk`` and
+    Of a file with several tables, see `provenance.scan.containers.scan_tables`, every one of which must then have the
+    named columns; of one table this
+
+    returns ``format``, ``rows``, ``columns`` (their number), ``assessments``, ``hashed``, ``linkage_risk`` and
     ``standing`` (always ``evidence``). An assessment has ``basis`` (``declared``, ``suggested``), ``quasi_identifiers``
     (columns), ``k`` (rows of the smallest group of rows alike in them), ``groups``, ``unique_rows``,
     ``unique_permille``, ``small_permille`` (rows in groups of fewer than five), ``highest_risk_permille`` (of being
@@ -71,7 +75,14 @@ def anonymity(
     Raises:
         ScanRefused: see `provenance.scan.tables.load`; or a named column does not stand in the table.
     """
-    table = load(path, limits, progress)
+
+    def look(table: Table) -> Result:
+        return _of_table(table, progress, quasi_identifiers, sensitive)
+
+    return scan_tables(path, limits, progress, look)
+
+
+def _of_table(table: Table, progress: Progress, quasi_identifiers: Sequence[str], sensitive: Sequence[str]) -> Result:
     names = [column.name for column in table.columns]
     declared = _positions(names, quasi_identifiers)
     secrets = _positions(names, sensitive) or _suggested(table, _SECRETS)

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from provenance.scan import chinese, columns
+from provenance.scan.containers import scan_tables
 from provenance.scan.contract import Limits, Progress, Result
 from provenance.scan.detectors import Piece
 from provenance.scan.judgement import HIGH, KINDS, LOW, MEDIUM, PERSONAL, SENSITIVE, Tally, judge, share
 from provenance.scan.numerals import gather, integers
-from provenance.scan.tables import Column, Table, load, shown
+from provenance.scan.tables import Column, Table, shown
 
 _VALUES = 32_768  # a piece; DuckDB keeps rows in groups of 122,880
 _PIECE_CHARACTERS = 4_000_000  # above, a piece is looked at in parts
@@ -35,7 +36,10 @@ _MASKS = {
 def personal(path: str, limits: Limits, progress: Progress) -> Result:
     """Look for personal information in the table in the file at ``path``.
 
-    Returns ``format``, ``rows``, ``columns`` (their number), ``personal`` (whether a finding of confidence high or
+    Of a file with several tables, see `provenance.scan.containers.scan_tables`, with ``personal`` and ``sensitive`` of
+    all together; of one table this
+
+    returns ``format``, ``rows``, ``columns`` (their number), ``personal`` (whether a finding of confidence high or
     medium points to a person: an identity document, a mobile number, a bank card, a name), ``sensitive`` (whether one
     of those is sensitive by Art. 28 PIPL: identity and financial documents) and ``findings``, each with
 
@@ -50,7 +54,13 @@ def personal(path: str, limits: Limits, progress: Progress) -> Result:
     Raises:
         ScanRefused: see `provenance.scan.tables.load`.
     """
-    table = load(path, limits, progress)
+    result = scan_tables(path, limits, progress, lambda table: _of_table(table, progress))
+    if "tables" in result:
+        result |= {key: any(table[key] for table in result["tables"]) for key in ("personal", "sensitive")}
+    return result
+
+
+def _of_table(table: Table, progress: Progress) -> Result:
     findings: list[dict[str, Any]] = []
     for position, column in enumerate(table.columns):
         findings += _column(table, position, column)

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from decimal import Context, Decimal
 from typing import Any
 
-from provenance.scan.contract import Limits, Progress
-from provenance.scan.tables import Column, Table, load, shown
+from provenance.scan.containers import scan_tables
+from provenance.scan.contract import Limits, Progress, Result
+from provenance.scan.tables import Column, Table, shown
 
 _BUCKETS = 12
 _TOP_VALUES = 8
@@ -26,12 +27,14 @@ _EDGES = Context(prec=15)  # what survives a binary64 number
 _INSTANT = "%Y-%m-%dT%H:%M:%S.%f"
 
 
-def profile(path: str, limits: Limits, progress: Progress) -> dict[str, Any]:
+def profile(path: str, limits: Limits, progress: Progress) -> Result:
     """Profile the table in the file at ``path``.
 
-    Returns ``format`` (csv, jsonl, parquet), ``encoding``, ``delimiter`` and ``header`` (None where they mean nothing),
-    ``rows``, ``columns``, ``duplicate_rows`` (rows beyond the first of their kind, by a 64-bit hash of the row),
-    ``time_coverage`` (of the first timestamp or date column that has values, or None) and ``schema_sha256``.
+    Of a file with several tables, see `provenance.scan.containers.scan_tables`; of one table this
+
+    returns ``format`` (csv, jsonl, parquet, xlsx), ``encoding``, ``delimiter`` and ``header`` (None where they mean
+    nothing), ``rows``, ``columns``, ``duplicate_rows`` (rows beyond the first of their kind, by a 64-bit hash of the
+    row), ``time_coverage`` (of the first timestamp or date column that has values, or None) and ``schema_sha256``.
 
     A column has ``name``, ``type`` (`provenance.scan.tables.Column`), ``nulls``, ``distinct`` (of the values that are
     not null), ``distinct_exact``, ``min`` and ``max`` (None for text and truth values; text has ``min_length`` and
@@ -42,7 +45,10 @@ def profile(path: str, limits: Limits, progress: Progress) -> dict[str, Any]:
     Raises:
         ScanRefused: see `provenance.scan.tables.load`.
     """
-    table = load(path, limits, progress)
+    return scan_tables(path, limits, progress, lambda table: _profile(table, progress))
+
+
+def _profile(table: Table, progress: Progress) -> Result:
     columns = []
     for position, column in enumerate(table.columns):
         columns.append(_column(table, position, column))

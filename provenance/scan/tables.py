@@ -18,13 +18,15 @@ import duckdb
 
 from provenance.scan.contract import Limits, Progress, Refusal, ScanRefused
 
-_SCRATCH = "/proc/self/cwd"  # reachable whatever the folders above it allow
-_TRANSCODED = f"{_SCRATCH}/transcoded"
+SCRATCH = "/proc/self/cwd"  # reachable whatever the folders above it allow
+TRANSCODED = f"{SCRATCH}/transcoded"
+DATABASE = f"{SCRATCH}/scan.duckdb"
 _HEAD_BYTES = 4096
 _CHUNK_BYTES = 1024 * 1024
 _REASON_CHARACTERS = 300
 
-codecs.lookup("gb18030")  # loads its tables while files can still be read
+for _encoding in ("gb18030", "utf-16"):
+    codecs.lookup(_encoding)  # loads its tables while files can still be read
 
 # Kinds a CSV value can look like, from the strictest pattern down. An integer has no leading zero («06» is a code, not
 # a number) and fits 64 bits; longer runs of digits are identifiers, and a float would lose their last ones.
@@ -97,6 +99,17 @@ def load(path: str, limits: Limits, progress: Progress) -> Table:
         return _load_csv(connection, text_path, encoding, limits, progress)
 
 
+def load_sheet(limits: Limits, progress: Progress) -> Table:
+    """Load the sheet of a workbook that stands, as CSV in UTF-8, where text is transcoded to.
+
+    Raises:
+        ScanRefused: as `load`.
+    """
+    connection = _connect(TRANSCODED, limits)
+    with _refusals(TRANSCODED):
+        return _load_csv(connection, TRANSCODED, None, limits, progress, sheet=True)
+
+
 def shown(text: str, characters: int) -> str:
     """``text`` fit to be shown and stored: no control, formatting or unpaired characters, at most so many in all."""
     safe = "".join(
@@ -108,12 +121,12 @@ def shown(text: str, characters: int) -> str:
 def _connect(path: str, limits: Limits) -> duckdb.DuckDBPyConnection:
     memory_mib = limits.memory_bytes // 4 // 1024**2  # decoding and grouping go beyond what DuckDB counts
     connection = duckdb.connect(
-        f"{_SCRATCH}/scan.duckdb",
+        DATABASE,
         config={
             "threads": "1",
             "async_threads": "1",
             "memory_limit": f"{memory_mib}MiB",
-            "temp_directory": _SCRATCH,
+            "temp_directory": SCRATCH,
             "max_temp_directory_size": f"{limits.scratch_bytes // 2 // 1024**2}MiB",
             "preserve_insertion_order": "true",
             "autoinstall_known_extensions": "false",
@@ -124,7 +137,7 @@ def _connect(path: str, limits: Limits) -> duckdb.DuckDBPyConnection:
         },
     )
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET allowed_paths = $paths", {"paths": [path, _TRANSCODED]})
+    connection.execute("SET allowed_paths = $paths", {"paths": [path, TRANSCODED]})
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -140,7 +153,7 @@ def _refusals(path: str) -> Iterator[None]:
     except (duckdb.CatalogException, duckdb.ParserException, duckdb.PermissionException):
         raise
     except duckdb.Error as error:
-        first_line = str(error).partition("\n")[0].replace(_TRANSCODED, "the file").replace(path, "the file")
+        first_line = str(error).partition("\n")[0].replace(TRANSCODED, "the file").replace(path, "the file")
         raise ScanRefused(Refusal.NOT_A_TABLE, shown(first_line, _REASON_CHARACTERS)) from None
 
 
@@ -153,12 +166,18 @@ def _is_json_lines(head: bytes) -> bool:
 
 def _as_utf8(path: str) -> tuple[str, str]:
     """The file's encoding, and a path where its text is UTF-8. All of the file is looked at, not a sample."""
-    if _decodes(path, "utf-8"):
+    with Path(path).open("rb") as file:
+        wide = file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+    if not wide and _decodes(path, "utf-8"):
         return "utf-8", path
-    with Path(_TRANSCODED).open("wb") as target:
+    with Path(TRANSCODED).open("wb") as target:
+        if wide and _decodes(path, "utf-16", target.write):
+            return "utf-16", TRANSCODED
+        target.seek(0)
+        target.truncate()
         if _decodes(path, "gb18030", target.write):
-            return "gb18030", _TRANSCODED
-    raise ScanRefused(Refusal.NOT_A_TABLE, "neither Parquet nor text in UTF-8 or GB18030")
+            return "gb18030", TRANSCODED
+    raise ScanRefused(Refusal.NOT_A_TABLE, "neither Parquet nor text in UTF-8, UTF-16 or GB18030")
 
 
 def _decodes(path: str, encoding: str, keep: Callable[[bytes], object] | None = None) -> bool:
@@ -166,13 +185,13 @@ def _decodes(path: str, encoding: str, keep: Callable[[bytes], object] | None = 
     blank = True
     with Path(path).open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
-            if b"\0" in chunk:
-                return False
-            blank = blank and not chunk.strip()
             try:
                 text = decoder.decode(chunk)
             except UnicodeDecodeError:
                 return False
+            if "\0" in text:
+                return False
+            blank = blank and not text.strip()
             if keep:
                 keep(text.encode())
     try:
@@ -185,10 +204,17 @@ def _decodes(path: str, encoding: str, keep: Callable[[bytes], object] | None = 
 
 
 def _load_csv(
-    connection: duckdb.DuckDBPyConnection, path: str, encoding: str, limits: Limits, progress: Progress
+    connection: duckdb.DuckDBPyConnection,
+    path: str,
+    encoding: str | None,
+    limits: Limits,
+    progress: Progress,
+    *,
+    sheet: bool = False,
 ) -> Table:
+    known = """, delim=',', quote='"', escape='"'""" if sheet else ""
     sniffed = connection.execute(
-        "SELECT Delimiter, Quote, Escape, HasHeader, len(Columns) FROM sniff_csv($path, compression='none')",
+        f"SELECT Delimiter, Quote, Escape, HasHeader, len(Columns) FROM sniff_csv($path, compression='none'{known})",
         {"path": path},
     ).fetchone()
     if sniffed is None:
@@ -207,7 +233,7 @@ def _load_csv(
         "compression='none', header="
     )
     first = connection.execute(f"SELECT * FROM {reader}false) LIMIT 1", dialect).fetchone() or ()
-    if width == 1 and first and any(other in (first[0] or "") for other in _DELIMITERS):
+    if width == 1 and not sheet and first and any(other in (first[0] or "") for other in _DELIMITERS):
         raise ScanRefused(Refusal.NOT_A_TABLE, "the rows differ in their number of fields")
     header = has_header or _could_be_names(connection, first)
     reader += "true)" if header else "false)"
@@ -221,6 +247,8 @@ def _load_csv(
     columns = tuple(
         Column(name, kind) for name, (kind, _) in zip(_names(first if header else (None,) * width), types, strict=True)
     )
+    if sheet:
+        return Table(connection, "xlsx", columns, rows, header=header)
     return Table(connection, "csv", columns, rows, encoding, delimiter, header)
 
 

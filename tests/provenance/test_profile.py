@@ -110,6 +110,11 @@ def test_gb18030_is_read_and_has_the_same_schema_as_utf8() -> None:
     assert again["schema_sha256"] == result["schema_sha256"]
 
 
+def test_utf16_is_told_by_its_mark() -> None:
+    result = profile("城市\t数值\n重庆\t1\n".encode("utf-16"))
+    assert (result["encoding"], result["delimiter"], result["rows"]) == ("utf-16", "\t", 1)
+
+
 def test_types_are_those_of_all_values() -> None:
     result = profile(
         "whole,part,day,bad_day,wall,instant,truth,id,late\n"
@@ -232,7 +237,7 @@ def test_columns_beyond_the_limit() -> None:
         (b"\x89PNG\r\n\x1a\n" + bytes(100), Refusal.NOT_A_TABLE),
         (b"PAR1" + bytes(500) + b"PAR1", Refusal.NOT_A_TABLE),
         (b"PAR1 is how this text begins", Refusal.NOT_A_TABLE),
-        ("a,b\n1,2\n".encode("utf-16"), Refusal.NOT_A_TABLE),
+        ("a,b\n1,2\n".encode("utf-16-le"), Refusal.NOT_A_TABLE),
         (b"a,b\n1,2\n3\n4,5,6\n" * 50, Refusal.NOT_A_TABLE),
         (b"a,b\n" + b"x" * 5_000_000 + b",1\n", Refusal.NOT_A_TABLE),
         (b'{"a": 1\n{"b": 2}\n', Refusal.NOT_A_TABLE),

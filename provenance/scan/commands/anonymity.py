@@ -23,6 +23,8 @@ def run(options: argparse.Namespace) -> Result:
 
 def report(result: Result) -> str:
     """A paragraph on each set of quasi-identifiers and on each column of digests."""
+    if "tables" in result:
+        return "\n\n".join(f"{table['name']}\n{report(table)}" for table in result["tables"])
     lines = [
         f"{result['rows']:,} rows; linkage risk: {result['linkage_risk'] or 'not assessed'} (evidence, no verdict)"
     ]

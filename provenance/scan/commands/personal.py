@@ -19,6 +19,8 @@ def run(options: argparse.Namespace) -> Result:
 
 def report(result: Result) -> str:
     """A line on the table, then one on each finding."""
+    if "tables" in result:
+        return "\n\n".join(f"{table['name']}\n{report(table)}" for table in result["tables"])
     lines = [f"{result['rows']:,} rows, {result['columns']} columns, {len(result['findings'])} findings"]
     lines += [
         f"{found['column']:<24.24} {found['kind']:<12} {found['count']:>10,} rows ({found['share_permille']} ‰) "

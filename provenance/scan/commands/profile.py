@@ -19,6 +19,8 @@ def run(options: argparse.Namespace) -> Result:
 
 def report(result: Result) -> str:
     """A line on the table, then one on each column."""
+    if "tables" in result:
+        return "\n\n".join(f"{table['name']}\n{report(table)}" for table in result["tables"])
     coverage = result["time_coverage"]
     lines = [
         f"{result['format']} {result['encoding'] or ''}: {result['rows']:,} rows, {result['duplicate_rows']:,} twice",

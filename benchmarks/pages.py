@@ -82,7 +82,8 @@ def fill(made: Stage, owner: psycopg.Connection) -> None:
 
 
 def statements(client: FlaskClient, url: str) -> list[Statement]:
-    """What the page asks the database."""
+    """What the page asks the database once it is warm."""
+    get(client, url)
     noted: list[Statement] = []
 
     def note(_connection: Connection, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:

@@ -1,6 +1,6 @@
 """The public catalogue, and a product's page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,20 +10,21 @@ from marshmallow import ValidationError
 from sqlalchemy.orm import Session
 
 from exchange.actors import Actor
-from exchange.db import read
+from exchange.db import engine, read
 from exchange.marks import N_, Words
 from exchange.web import access
 from exchange.web.desk import NavItem
 from exchange.web.field_messages import translated
 from exchange.web.languages import language
 from exchange.web.views import Answer, blueprint
-from listings import search
+from listings import product_page, search, visitor_pages
 from listings.feeds.croissant import croissant
-from listings.feeds.facts import product_facts
+from listings.feeds.facts import ProductFacts, product_facts
 from listings.feeds.views import base_url, feeds
 from listings.search import FACETS, MAX_SEARCH, Search
 from listings.search_schemas import MANY, SearchQuery
 from listings.states import CATEGORIES
+from provenance.lineage import rows_behind
 from provenance.purposes import PURPOSES
 from provenance.vocabulary import KINDS
 
@@ -97,8 +98,27 @@ def list_products() -> Answer:
 @access.public
 def show_product(product_id: str) -> Answer:
     """Everything about a product that everybody may know, and its offers."""
-    with read() as session:
-        facts = product_facts(session, product_id, base_url())
+    actor = access.caller()
+
+    def make() -> str:
+        with read() as session:
+            return _product_page(actor, product_facts(session, product_id, base_url()))
+
+    if actor.person_id is not None:
+        return make()
+    with engine().connect() as connection:
+        row = product_page.row_of(connection, product_id)
+        behind = [] if row["declaration_id"] is None else rows_behind(connection, row["declaration_id"])
+    if _on_notice(row):  # its page counts down
+        return make()
+    return visitor_pages.kept((row, behind), make)
+
+
+def _on_notice(row: Mapping[str, Any]) -> bool:
+    return row["state"] == "notice" or any(one["state"] == "notice" for one in row["history"])
+
+
+def _product_page(actor: Actor, facts: ProductFacts) -> str:
     return render_template(
         "listings/catalogue/product.html",
         product=facts.page,
@@ -109,7 +129,7 @@ def show_product(product_id: str) -> Answer:
         purposes=PURPOSES,
         types=TYPES,
         values=VALUES,
-        reader_is=_reader(access.caller(), facts.page["org_id"]),
+        reader_is=_reader(actor, facts.page["org_id"]),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, cast, func, literal, select
+from sqlalchemy import Connection, Select, bindparam, case, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONPATH
 from sqlalchemy.orm import Session
 
@@ -44,9 +44,23 @@ def product(session: Session, product_id: str) -> dict[str, Any]:
     Raises:
         NotFound: There is no such product, or nothing of it was ever shown to the public.
     """
-    row = session.execute(_STATEMENT, {"product_id": product_id}).mappings().one_or_none()
+    return told(row_of(session.connection(), product_id))
+
+
+def row_of(connection: Connection, product_id: str) -> Mapping[str, Any]:
+    """All that the page is made from, lineage apart, as the database has it.
+
+    Raises:
+        NotFound: There is no such product, or nothing of it was ever shown to the public.
+    """
+    row = connection.execute(_STATEMENT, {"product_id": product_id}).mappings().one_or_none()
     if row is None:
         raise NotFound("There is no such %(kind)s.", kind="product")
+    return dict(row)
+
+
+def told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The page that ``row`` tells of."""
     profile: Mapping[str, Any] = row["profile"] or {}
     history = _history(row["history"])
     return {

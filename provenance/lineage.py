@@ -3,9 +3,10 @@
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, literal, select
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, literal, select
 from sqlalchemy.orm import Session
 
 from exchange.errors import NotFound
@@ -64,7 +65,7 @@ def trace(session: Session, declaration_id: str) -> tuple[SourceLink, ...]:
     Raises:
         NotFound: There is no such declaration.
     """
-    rows = session.execute(_closure(declaration_id)).all()
+    rows = session.execute(_closure(), {"root": declaration_id}).all()
     if not rows:
         raise NotFound("There is no such %(kind)s.", kind="declaration")
     by_declaration: dict[str, dict[int, Any]] = defaultdict(dict)
@@ -91,6 +92,11 @@ def trace(session: Session, declaration_id: str) -> tuple[SourceLink, ...]:
         for declaration, depth in depths.items()
         for position, row in sorted(by_declaration[declaration].items())
     )
+
+
+def rows_behind(connection: Connection, declaration_id: str) -> list[Any]:
+    """The rows that ``trace`` would read, as they are: two that are equal make equal lineages."""
+    return list(connection.execute(_closure(), {"root": declaration_id}))
 
 
 def path(root_id: str, links: Sequence[SourceLink], target: SourceLink) -> list[SourceLink]:
@@ -136,15 +142,16 @@ def source_lines_of(links: Sequence[SourceLink]) -> list[SourceLine]:
     return list(lines)
 
 
-def _closure(declaration_id: str) -> Select[*tuple[Any, ...]]:
-    """Sources of every declaration reachable over acquisitions.
+@cache
+def _closure() -> Select[*tuple[Any, ...]]:
+    """Sources of every declaration reachable over acquisitions from ``root``.
 
     UNION drops what was reached before, so a cycle ends and shared ancestors are walked once; ``passing`` doubles the
     declarations at most.
     """
     upstream = (
         select(Declaration.id.label("declaration_id"), literal(True).label("passing"))
-        .where(Declaration.id == declaration_id)
+        .where(Declaration.id == bindparam("root"))
         .cte("upstream", recursive=True)
     )
     further = (

@@ -17,7 +17,7 @@ from exchange.actors import Actor
 from exchange.db import read
 from exchange.oversight import restraints
 from exchange.web import access
-from listings import catalogue, review
+from listings import catalogue, offers, review, versions, visitor_pages
 
 SECRET = b"13812345678"
 PEOPLE = b"name,phone,age\n" + b"".join(b"\xe5\xbc\xa0%d,%s,%d\n" % (n, SECRET, 20 + n % 30) for n in range(60))
@@ -230,3 +230,30 @@ def test_the_newest_are_given_to_the_home_page(site: Site, seller: Party) -> Non
         template = site.app.jinja_env.get_template("listings/catalogue/_newest.html")
         assert fair.DESCRIPTION.title_en in template.render(newest=newest)
         assert "Nothing is published yet" in template.render(newest=[])
+
+
+def test_a_page_kept_for_visitors_is_never_an_old_one(site: Site, client: FlaskClient) -> None:
+    seller = approved_company(site, "甲数据公司")
+    product = fair.published_product(site, seller)
+    url = f"/products/{product.product_id}"
+    first = client.get(url).text
+    assert client.get(url).text == first
+    assert len(visitor_pages._kept) >= 1
+    offers.close_offer(seller.actor, product.offer_id)
+    assert product.offer_id in first
+    assert product.offer_id not in client.get(url).text
+    assert client.get(f"{url}?lang=en").text != first
+    versions.withdraw(seller.actor, product.version_id)
+    assert client.get(url).status_code == 404
+
+
+def test_pages_kept_are_bounded_and_no_page_with_a_form_is_kept(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitor_pages, "MOST_PAGES", 2)
+    visitor_pages.forget()
+    with site.app.test_request_context("/x"):
+        for number in range(4):
+            assert visitor_pages.kept(number, lambda number=number: f"page {number}") == f"page {number}"
+        assert len(visitor_pages._kept) == 2
+        form = '<input name="csrf_token">'
+        assert visitor_pages.kept("form", lambda: form) == form
+        assert form not in visitor_pages._kept.values()

@@ -6,6 +6,7 @@ No database, no settings and no network: the scan runs confined as it does on de
 import argparse
 import importlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
@@ -65,5 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ScanRefused, ScanCrashed) as failure:
         print(f"databourse scan: {options.file}: {failure}", file=sys.stderr)
         return UNREADABLE
-    print(json.dumps(result, ensure_ascii=False, indent=2) if options.json else face.report(result))
+    try:
+        print(json.dumps(result, ensure_ascii=False, indent=2) if options.json else face.report(result), flush=True)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return SCANNED

@@ -9,11 +9,13 @@ profile only after the scan for personal information.
 
 import hashlib
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import Context, Decimal
 from typing import Any
 
 from provenance.scan.containers import scan_tables
 from provenance.scan.contract import Limits, Progress, Result
+from provenance.scan.quality import quality
 from provenance.scan.tables import Column, Table, shown
 
 _BUCKETS = 12
@@ -34,7 +36,8 @@ def profile(path: str, limits: Limits, progress: Progress) -> Result:
 
     returns ``format`` (csv, jsonl, parquet, xlsx), ``encoding``, ``delimiter`` and ``header`` (None where they mean
     nothing), ``rows``, ``columns``, ``duplicate_rows`` (rows beyond the first of their kind, by a 64-bit hash of the
-    row), ``time_coverage`` (of the first timestamp or date column that has values, or None) and ``schema_sha256``.
+    row), ``time_coverage`` (of the first timestamp or date column that has values, or None), ``schema_sha256`` and
+    ``quality`` (`provenance.scan.quality.quality`, on the day of the scan, UTC).
 
     A column has ``name``, ``type`` (`provenance.scan.tables.Column`), ``nulls``, ``distinct`` (of the values that are
     not null), ``distinct_exact``, ``min`` and ``max`` (None for text and truth values; text has ``min_length`` and
@@ -53,6 +56,7 @@ def _profile(table: Table, progress: Progress) -> Result:
     for position, column in enumerate(table.columns):
         columns.append(_column(table, position, column))
         progress(60 + 40 * (position + 1) // len(table.columns))
+    repeated = _duplicate_rows(table)
     return {
         "format": table.format,
         "encoding": table.encoding,
@@ -60,9 +64,10 @@ def _profile(table: Table, progress: Progress) -> Result:
         "header": table.header,
         "rows": table.rows,
         "columns": columns,
-        "duplicate_rows": _duplicate_rows(table),
+        "duplicate_rows": repeated,
         "time_coverage": _time_coverage(columns),
         "schema_sha256": schema_digest(table.columns),
+        "quality": quality(table, columns, repeated, datetime.now(UTC).date()),
     }
 
 

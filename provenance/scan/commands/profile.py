@@ -25,6 +25,7 @@ def report(result: Result) -> str:
     lines = [
         f"{result['format']} {result['encoding'] or ''}: {result['rows']:,} rows, {result['duplicate_rows']:,} twice",
         f"coverage {coverage['from']} to {coverage['to']} ({coverage['column']})" if coverage else "no column of time",
+        "quality " + ", ".join(f"{part} {'-' if per is None else per} ‰" for part, per in result["quality"].items()),
         f"{'column':<28} {'type':<12} {'nulls':>10} {'distinct':>10}  range",
     ]
     for column in result["columns"]:

@@ -1,7 +1,7 @@
 """What in a column's text has the form of a Chinese person's name, an address or a number plate.
 
-Surnames: those borne by most people, as the Ministry of Public Security reports them (全国姓名报告), and compound ones
-of the 百家姓. Characters of given names: frequent ones. Plates: GA 36-2018 (province, letter, five characters, six for
+Surnames: those borne by most people, as the Ministry of Public Security reports them (全国姓名报告), and those of the
+百家姓 that are seldom the first character of another word. Characters of given names: frequent ones. Plates: GA 36-2018 (province, letter, five characters, six for
 new energy; no I and no O).
 """
 
@@ -15,9 +15,11 @@ _SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许邓韩冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢"
     "姚沈钟姜崔谭陆范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫雷龙黎史陶贺毛段郝顾龚邵万覃武钱戴严莫孔向常"
     "汤康易乔赖文樊兰殷施洪翟安颜倪牛温芦季俞章鲁葛伍申尤毕聂柴焦欧祝左梅庄辛管岳霍柳卓关包翁裴阮耿齐甘符"
-    "古詹童凌骆单冉邢路靳盛涂柯丛宁宫商项纪连成谷饶苗车房游鄢屈欧阳解应宗冼丘费曲蒲边卜景党宿滕阎詹席穆隋"
-    "祁蔺桂艾胥米喻阳全练鲍华窦农粟牟缪尚池戚瞿瞿娄刁仲佟楚邬褚明满娜巩邰敖伏沙臧麦原苑司强晏代谌郎庞麻简"
-    "封卫狄位鞠栾匡晋揭冀相雍岑和虞干柏荣查丰水沃"
+    "古詹童凌骆单冉邢路靳盛涂柯丛宁宫商项纪连成谷饶苗车房游鄢屈阳解应宗冼丘费曲蒲边卜景党宿滕阎席穆隋祁蔺"
+    "桂艾胥米喻全练鲍华窦农粟牟缪尚池戚瞿娄刁仲佟楚邬褚明满娜巩邰敖伏沙臧麦原苑司强晏代谌郎庞麻简封卫狄位"
+    "鞠栾匡晋揭冀相雍岑和虞干柏荣查丰水沃酆傅皮卞萧湛禹贝谈茅舒蓝闵危昝裘宣贲郁杭诸吉钮嵇滑荀羊於惠甄芮羿"
+    "储汲邴糜松富巫乌巴弓牧隗宓蓬郗班仰伊仇暴厉戎祖束幸韶郜蓟薄印怀鄂索咸籍屠蒙苍闻莘贡劳逄姬扶堵宰郦璩桑"
+    "濮寿扈燕浦慕茹习宦鱼容慎戈庾暨居衡步弘寇禄阙殳蔚夔隆师厍晁勾融冷訾阚那毋乜须巢蒯荆竺逯盖桓仝苟"
 )
 COMPOUND_SURNAMES = (
     "欧阳", "上官", "司马", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容", "令狐", "司徒",

@@ -128,11 +128,11 @@ def _texts(table: Table, position: int, column: Column) -> Iterator[str]:
         return
     kept = f"{value} IS NOT NULL"
     if column.type in {"integer", "number"}:
-        kept += f" AND abs({value}) >= 10000000000"
+        kept += f" AND {value} NOT BETWEEN -9999999999 AND 9999999999"
     text = f"CAST({value} AS VARCHAR)"
     if column.type == "number":
         text = f"CAST(CAST({value} AS DECIMAL(38, 0)) AS VARCHAR)"
-        kept += f" AND abs({value}) < 1e19 AND {value} = trunc({value})"
+        kept += f" AND {value} BETWEEN -1e19 AND 1e19 AND {value} = trunc({value})"
     elif column.type != "integer":
         text = f"replace(replace({value}, chr(10), ' '), chr(13), ' ')"
     query = f"SELECT string_agg({text}, chr(10)) FROM t WHERE {kept} AND rowid >= "
@@ -158,7 +158,8 @@ def _look_for_numbers(piece: Piece, tallies: dict[str, Tally]) -> None:
         if not len(finds.starts):
             continue
         tally.finds += len(finds.starts)
-        tally.rows += len(np.unique(piece.rows(finds.starts)))
+        rows = np.sort(piece.rows(finds.starts))
+        tally.rows += 1 + int((rows[1:] != rows[:-1]).sum())
         tally.whole += piece.whole(finds.starts, finds.ends)
         if kind == "mobile":
             plain = finds.starts[finds.ends - finds.starts == _MOBILE]

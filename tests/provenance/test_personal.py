@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +16,10 @@ from planted import COLUMNS, People, expected, planted
 
 from exchange.identifiers import InvalidIdentifier, check_resident_id, check_uscc
 from provenance.scan import sandbox
+from provenance.scan.detectors import Piece
+from provenance.scan.judgement import Tally
 from provenance.scan.numerals import luhn, resident_ids, usccs
+from provenance.scan.personal import _look_for_chinese
 
 ROWS = 400
 DEMO = Path(__file__).parents[2] / "demo_data"
@@ -126,3 +130,54 @@ def test_columns_whose_name_alone_speaks() -> None:
 @pytest.mark.parametrize("name", ["bts-flights-2013-01.csv", "noaa-weather-2013-01.csv", "gbt2260-counties.csv"])
 def test_real_tables_without_people(name: str) -> None:
     assert sandbox.run_file("personal", DEMO / name)["findings"] == []
+
+
+_SCRAPS = st.sampled_from(
+    [
+        "13812345678",
+        "110101199003070000",
+        "1.2.3.4",
+        "::1",
+        "@",
+        "a@b.cn",
+        "-",
+        " ",
+        ".",
+        "\n",
+        "渝A12345",
+        "张伟",
+        "路1号",
+        "１",
+        "·",
+    ]
+)
+
+
+@given(st.lists(st.one_of(_SCRAPS, st.text(max_size=3)), max_size=12).map("".join))
+def test_any_text_is_looked_through(text: str) -> None:
+    piece = Piece(text)
+    for _, finds in piece.find():
+        assert ((finds.starts >= 1) & (finds.ends > finds.starts) & (finds.ends < len(piece.raw))).all()
+    tallies: dict[str, Tally] = {}
+    _look_for_chinese(piece.text, tallies)
+    assert all(tally.rows <= piece.text.count("\n") + 1 for tally in tallies.values())
+
+
+@pytest.mark.parametrize("name", ["personal", "anonymity"])
+def test_table_of_many_types(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "made.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE made AS SELECT 18446744073709551615::UBIGINT AS u, "
+            " 2.50::DECIMAL(18, 2) AS d, 'nan'::DOUBLE AS nan, "
+            "-1e308 AS low, 'inf'::FLOAT AS f, 170141183460469231731687303715884105727::HUGEINT AS h, "
+            "(-128)::TINYINT AS t, "
+            ""
+            "'infinity'::TIMESTAMP AS never, {'mobile': '13812345678'} AS s, '\\xFF'::BLOB AS b, uuid() AS id, "
+            "NULL AS nothing, 13912345678.0::DOUBLE AS phone FROM range(7)"
+        )
+        connection.execute(f"COPY made TO '{path}' (FORMAT parquet)")
+    result = sandbox.run_file(name, path)
+    assert result["rows"] == 7
+    if name == "personal":
+        assert kinds(result) == {("phone", "mobile"): "high", ("s", "mobile"): "high"}

@@ -1,8 +1,8 @@
 """What in a column's text has the form of a Chinese person's name, an address or a number plate.
 
 Surnames: those borne by most people, as the Ministry of Public Security reports them (全国姓名报告), and those of the
-百家姓 that are seldom the first character of another word. Characters of given names: frequent ones. Plates: GA 36-2018 (province, letter, five characters, six for
-new energy; no I and no O).
+百家姓 that are seldom the first character of another word. Characters of given names: frequent ones. Plates: GA 36-2018
+(province, letter, five characters, six for new energy; no I and no O).
 """
 
 import codecs
@@ -106,14 +106,11 @@ class NameLooks:
 
 def names_in(text: str) -> list[tuple[int, int]]:
     """Names in free text, told by the words beside them."""
-    spans = []
-    if any(cue in text for cue in _CUES.split("|")):
-        spans += [match.span(1) for match in _AFTER_CUE.finditer(text)]
-    if any(title in text for title in _TITLES.split("|")):
-        for title in _TITLE.finditer(text):
-            before = max(0, title.start() - _LONGEST_NAME)
-            if name := _BEFORE_TITLE.search(text[before : title.start()]):
-                spans.append((before + name.start(), title.start()))
+    spans = [match.span(1) for match in _AFTER_CUE.finditer(text)]
+    for title in _TITLE.finditer(text):
+        before = max(0, title.start() - _LONGEST_NAME)
+        if name := _BEFORE_TITLE.search(text[before : title.start()]):
+            spans.append((before + name.start(), title.start()))
     return spans
 
 

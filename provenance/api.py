@@ -9,8 +9,8 @@ from exchange.documents import MAX_BYTES
 from exchange.web import access
 from exchange.web.api import blueprint
 from exchange.web.paging import Page
-from provenance import declarations as declaring
 from provenance import (
+    data_request_api,
     drafting,
     explanation_schemas,
     queries,
@@ -20,6 +20,7 @@ from provenance import (
     register,
     schemas,
 )
+from provenance import declarations as declaring
 from provenance.declarations import Content
 from provenance.difference import Difference
 from provenance.downloads import download
@@ -33,7 +34,7 @@ from provenance.routing import Classification
 catalogue = blueprint("catalogue-records", __name__, "The government data catalogue, mirrored by official numbers")
 agreements = blueprint("agreements", __name__, "Agreements between departments and users of their data")
 declarations = blueprint("declarations", __name__, "Where the data of products came from")
-blps = [catalogue, agreements, declarations]
+blps = [catalogue, agreements, declarations, data_request_api.requests]
 
 
 # -- the catalogue ----------------------------------------------------------------------------------------------------

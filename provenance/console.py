@@ -8,8 +8,8 @@ from exchange.web import access
 from exchange.web.desk import NavItem
 from exchange.web.forms import Form
 from exchange.web.views import Answer, done
+from provenance import data_request_queries, queries, schemas
 from provenance import declarations as declaring
-from provenance import queries, schemas
 from provenance.declaration_views import told
 from provenance.downloads import download
 from provenance.pages import room
@@ -17,11 +17,13 @@ from provenance.terms import last_day
 
 agreements = room("reviewed_agreements", __name__, "/console/agreements")
 declarations = room("reviewed_declarations", __name__, "/console/declarations")
-blps = [agreements, declarations]
+requests = room("overdue_requests", __name__, "/console/data-requests")
+blps = [agreements, declarations, requests]
 _READING = access.staff(*sorted(queries.READERS))
 NAV = (
     NavItem("console", N_("Declarations"), "reviewed_declarations.index", roles=queries.READERS, place=30),
     NavItem("console", N_("Agreements"), "reviewed_agreements.index", roles=queries.READERS, place=31),
+    NavItem("console", N_("Overdue requests"), "overdue_requests.index", roles=queries.READERS, place=32),
 )
 
 
@@ -97,3 +99,11 @@ def withdraw(declaration_id: str, authorisation_id: str) -> Answer:
         gettext("The withdrawal is recorded; new trades on this declaration stop."),
         url_for(".show", declaration_id=declaration_id),
     )
+
+
+@requests.get("", endpoint="index")
+@_READING
+def overdue() -> Answer:
+    """Requests for government data whose period is over without an answer, newest first."""
+    page = data_request_queries.overdue(access.actor(), cursor=request.args.get("cursor"))
+    return Form(None).page("provenance/console_data_requests.html", page=page)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from exchange import clock
 from exchange.actors import Actor
 from exchange.web.desk import INBOX_LIMIT, Waiting
-from provenance.models import COPY_OWED, Agreement, Declaration
+from provenance.models import COPY_OWED, Agreement, DataRequest, Declaration
 
 #: A term that ends within this is shown to the user of the data.
 SOON = timedelta(days=30)
@@ -83,6 +83,21 @@ def ending_soon(session: Session, actor: Actor) -> Iterator[Waiting]:
     for row in rows:
         title = gettext("The agreement on government data ends: dispose of the data or agree anew")
         yield Waiting(row.id, title, _address(row.id), row.ends_at, row.changed_at)
+
+
+def to_answer(session: Session, actor: Actor) -> Iterator[Waiting]:
+    """Requests for data that the department has not answered, the nearest end of a period first."""
+    if not _WRITERS & actor.roles:
+        return
+    rows = session.execute(
+        select(DataRequest.id, DataRequest.due_at, DataRequest.changed_at)
+        .where(DataRequest.department_org_id == actor.org_id, DataRequest.state.in_(("received", "extended")))
+        .order_by(DataRequest.due_at)
+        .limit(INBOX_LIMIT)
+    )
+    for row in rows:
+        url = url_for("data_requests.show", request_id=row.id)
+        yield Waiting(row.id, gettext("Answer the request for government data"), url, row.due_at, row.changed_at)
 
 
 def _address(agreement_id: str) -> str:

@@ -13,6 +13,8 @@ from exchange.orm import Base, Journalled, Stateful
 from provenance.states import (
     AGREEMENT,
     AGREEMENT_BASES,
+    ANSWER_DAYS,
+    DATA_REQUEST,
     DECLARATION,
     GROUNDS,
     OPEN_ATTRIBUTES,
@@ -142,6 +144,41 @@ class Agreement(Base, Stateful):
     def covers_record(self, record_id: str) -> bool:
         """Whether the list of data names the catalogue record."""
         return any(item["record_id"] == record_id for item in self.data)
+
+
+class DataRequest(Base, Stateful):
+    """A request for government data that its department answers in working days, under its external number.
+
+    ``kind`` sets the period (`states.ANSWER_DAYS`). The decision is taken in the unified system (Art. 11), not here.
+    ``due_at`` is the first instant that is too late; it is ``provisional`` while the period runs into a year whose
+    holidays are not announced (RULES G-13). ``approved_by`` names the office whose head approved the longer period.
+    """
+
+    __tablename__ = "data_request"
+    __lifecycle__ = DATA_REQUEST
+    __table_args__ = (
+        CheckConstraint(_one_of("kind", ANSWER_DAYS), name="kind"),
+        CheckConstraint("department_org_id <> applicant_org_id", name="two_parties"),
+        CheckConstraint("state <> 'refused' OR (reason <> '' AND legal_basis <> '')", name="refusal"),
+        CheckConstraint("extended_days = 0 OR approved_by <> ''", name="extension"),
+        UniqueConstraint("department_org_id", "official_number"),
+        Index(None, "department_org_id", "id"),
+        Index(None, "applicant_org_id", "id"),
+        Index("ix_data_request_open", "due_at", "id", postgresql_where="state IN ('received', 'extended')"),
+    )
+
+    department_org_id: Mapped[str] = mapped_column(ForeignKey(Organisation.id))
+    applicant_org_id: Mapped[str] = mapped_column(ForeignKey(Organisation.id))
+    kind: Mapped[str]
+    official_number: Mapped[str]
+    record_id: Mapped[str] = mapped_column(ForeignKey(CatalogueRecord.id))
+    received_on: Mapped[date] = mapped_column(Date)
+    due_at: Mapped[datetime]
+    provisional: Mapped[bool]
+    extended_days: Mapped[int]
+    approved_by: Mapped[str]
+    reason: Mapped[str]
+    legal_basis: Mapped[str]
 
 
 class Declaration(Base, Stateful):

@@ -37,6 +37,26 @@ DECLARATION = Lifecycle(
     },
 )
 
+#: An application for conditional data (Art. 18(2)) or a sharing case (Art. 16(2)) that a department answers. Silence is
+#: no answer (RULES G-14): no edge is taken by time.
+DATA_REQUEST = Lifecycle(
+    "data_request",
+    initial="received",
+    final=frozenset({"granted", "refused", "withdrawn"}),
+    edges={
+        ("received", "extend"): Edge("extended", (DEPARTMENT,), "data_request.extended"),
+        ("received", "grant"): Edge("granted", (DEPARTMENT,), "data_request.granted"),
+        ("received", "refuse"): Edge("refused", (DEPARTMENT,), "data_request.refused"),
+        ("received", "withdraw"): Edge("withdrawn", _EITHER, "data_request.withdrawn"),
+        ("extended", "grant"): Edge("granted", (DEPARTMENT,), "data_request.granted"),
+        ("extended", "refuse"): Edge("refused", (DEPARTMENT,), "data_request.refused"),
+        ("extended", "withdraw"): Edge("withdrawn", _EITHER, "data_request.withdrawn"),
+    },
+)
+
+#: Working days in which each kind of request is answered, and by which its period is extended at most (G-11, G-12).
+ANSWER_DAYS = {"conditional": 10, "sharing": 5}
+
 #: 开放属性 (Art. 17): 无条件开放, 有条件开放, 不予开放.
 OPEN_ATTRIBUTES = ("unconditional", "conditional", "closed")
 

@@ -2,13 +2,20 @@
 
 from exchange.marks import N_
 from exchange.web.desk import NavItem
-from provenance import agreement_views, declaration_views, inbox, record_views
+from provenance import agreement_views, data_request_views, declaration_views, inbox, record_views
 
-blps = [declaration_views.desk, agreement_views.desk, record_views.public, record_views.desk]
-INBOX = (inbox.drafts, inbox.to_conclude, inbox.copies_owed, inbox.ending_soon)
+blps = [
+    declaration_views.desk,
+    agreement_views.desk,
+    record_views.public,
+    record_views.desk,
+    data_request_views.desk,
+]
+INBOX = (inbox.drafts, inbox.to_conclude, inbox.copies_owed, inbox.ending_soon, inbox.to_answer)
 NAV = (
     NavItem("public", N_("Register of government data"), "register.index", place=20),
     NavItem("desk", N_("Declarations"), "declarations.index", place=40),
     NavItem("desk", N_("Agreements"), "agreements.index", place=41),
     NavItem("desk", N_("Catalogue records"), "records.kept", roles=frozenset({"owner", "trader"}), place=42),
+    NavItem("desk", N_("Requests for government data"), "data_requests.index", place=43),
 )

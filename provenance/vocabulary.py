@@ -41,6 +41,14 @@ ATTRIBUTES: Mapping[str, Text] = MappingProxyType(
     }
 )
 
+#: Kinds of requests that a department answers in a period of working days.
+REQUESTS: Mapping[str, Text] = MappingProxyType(
+    {
+        "conditional": Text(zh="有条件开放申请", en="Application for data open on conditions (Art. 18)"),
+        "sharing": Text(zh="部门间共享申请", en="Sharing between departments (Art. 16)"),
+    }
+)
+
 #: The two grounds of Art. 26.
 GROUNDS: Mapping[str, Text] = MappingProxyType(
     {

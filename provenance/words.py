@@ -10,6 +10,11 @@ STATES: States = {
     ("agreement", "declined"): (N_("Not concluded"), "stopped"),
     ("agreement", "ended"): (N_("Term over"), "done"),
     ("agreement", "terminated"): (N_("Ended before its term"), "stopped"),
+    ("data_request", "received"): (N_("Waits for the department's decision"), "waiting"),
+    ("data_request", "extended"): (N_("Period extended"), "waiting"),
+    ("data_request", "granted"): (N_("Granted"), "done"),
+    ("data_request", "refused"): (N_("Refused"), "stopped"),
+    ("data_request", "withdrawn"): (N_("Withdrawn"), "stopped"),
     ("declaration", "draft"): (N_("Draft declaration"), "waiting"),
     ("declaration", "signed"): (N_("Signed declaration"), "done"),
 }
@@ -26,6 +31,11 @@ ACTIONS: Words = {
     "agreement.copied": N_("The copy to the authority was recorded"),
     "agreement.ended": N_("The term of the agreement ended"),
     "agreement.terminated": N_("The agreement was ended before its term"),
+    "data_request.received": N_("The department recorded a request for government data"),
+    "data_request.extended": N_("The head of the unit approved a longer period"),
+    "data_request.granted": N_("The department granted the request"),
+    "data_request.refused": N_("The department refused the request"),
+    "data_request.withdrawn": N_("The request was withdrawn"),
     "declaration.drafted": N_("The declaration of provenance was begun"),
     "declaration.revised": N_("The draft of the declaration was changed"),
     "declaration.evidenced": N_("An evidence file was kept with the declaration"),
@@ -35,4 +45,4 @@ ACTIONS: Words = {
 }
 
 #: What a party hears of when somebody else, or nobody, did it.
-TOLD = frozenset(action for action in ACTIONS if action.partition(".")[0] == "agreement")
+TOLD = frozenset(action for action in ACTIONS if action.partition(".")[0] in {"agreement", "data_request"})

@@ -51,6 +51,10 @@ class Person:
         """Read something."""
         return self.send("GET", path, params=params).json()
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """What the exchange answers when ``body`` takes the place of what is at ``path``."""
+        return self.send("PUT", path, json=dict(body)).json()
+
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, expect: int | None = None) -> Any:
         """Do something, once: each call carries its own idempotency key."""
         headers = {"Idempotency-Key": secrets.token_hex(16)}

@@ -11,7 +11,19 @@ from exchange.errors import Conflict
 from exchange.web import access
 from exchange.web.api import PageQuery, blueprint
 from exchange.web.paging import Page
-from listings import deposits, notice, offers, queries, review, revisions, schemas, search, search_schemas, versions
+from listings import (
+    deposits,
+    grade_api,
+    notice,
+    offers,
+    queries,
+    review,
+    revisions,
+    schemas,
+    search,
+    search_schemas,
+    versions,
+)
 from listings.models import Version
 from listings.offers import Terms
 from listings.search import Counts
@@ -24,7 +36,7 @@ product_api = blueprint("products", __name__, "The public catalogue, and product
 version_api = blueprint("versions", __name__, "Versions: drafted, submitted, reviewed, on notice, published.")
 objection_api = blueprint("objections", __name__, "What was said against a version on public notice.")
 offer_api = blueprint("offers", __name__, "The terms on which versions can be had.")
-blps = [deposit_api, product_api, version_api, objection_api, offer_api]
+blps = [deposit_api, product_api, version_api, objection_api, offer_api, *grade_api.blps]
 
 TUS_VERSION = "1.0.0"
 PIECE_TYPE = "application/offset+octet-stream"

@@ -11,9 +11,10 @@ from exchange.web import access
 from exchange.web.desk import NavItem
 from exchange.web.forms import Form
 from exchange.web.views import Answer, blueprint, done
-from listings import desk_queries, notice, queries, review, schemas, words
+from listings import desk_queries, grade_queries, notice, queries, review, schemas, words
 from listings.models import Version
 from listings.states import CATEGORIES, CHECKLIST, REVIEWER
+from provenance.grading import ELEMENTS
 from provenance.purposes import PURPOSES
 
 console = blueprint("listings_console", __name__, url_prefix="/console/listings")
@@ -58,6 +59,9 @@ def _case(version_id: str, form: Form) -> Answer:
         decisions=words.DECISIONS,
         category=CATEGORIES[shown["category"]],
         grades=words.GRADES,
+        grading=grade_queries.graded(access.caller(), version_id),
+        points=words.RISK_POINTS,
+        elements=ELEMENTS,
         purposes=PURPOSES,
         channels=words.CHANNELS,
         deliveries=words.DELIVERIES,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased, undefer
 
 from exchange.actors import Actor
@@ -16,6 +16,7 @@ from exchange.web.desk import INBOX_LIMIT, Waiting
 from exchange.web.languages import language
 from exchange.web.paging import DEFAULT_LIMIT, Page, page
 from listings import gates, queries
+from listings.grade_models import Grading
 from listings.models import Deposit, Objection, Offer, Product, Review, Version
 from listings.states import LISTING, LISTING_PUBLIC, OBJECTION, OFFER, REVIEWER
 from provenance import routing
@@ -28,7 +29,7 @@ _SELLING = frozenset({"owner", "trader"})
 _STEPS = {
     "declared": "source",
     "standing": "source",
-    "graded": "describe",
+    "graded": "grading",
     "open_offers_allowed": "terms",
 }
 
@@ -135,7 +136,12 @@ def draft(actor: Actor, version_id: str) -> dict[str, Any]:
         return shown | {
             "deposit": None if deposit is None else queries.deposit_shape(session, actor, deposit),
             "declaration": None if declaration is None else {"id": declaration.id, "state": declaration.state},
+            "graded": session.scalar(_graded(version_id)),
         }
+
+
+def _graded(version_id: str) -> Select[tuple[bool]]:
+    return select(select(Grading.id).where(Grading.version_id == version_id, Grading.grade.is_not(None)).exists())
 
 
 def files(actor: Actor) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ next submission, publication, offer or order is refused without anybody having t
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from exchange.db import Transaction
 from exchange.errors import Conflict, NotFound, Refused
@@ -14,10 +15,11 @@ from exchange.gates import Step, gate
 from exchange.members import gates as member_gates
 from exchange.oversight import scopes
 from exchange.oversight.restraints import refuse_restrained
+from listings.grade_models import Grading, ImportantDataFile, Lowering
 from listings.models import Deposit, Offer, Product, Review, Version
-from listings.states import CATEGORIES, CHECK_RESULTS, CHECKLIST, LISTING_OFFERED
+from listings.states import CATEGORIES, CHECK_RESULTS, CHECKLIST, GRADES, LISTING_OFFERED
 from provenance import gates as provenance_gates
-from provenance import routing
+from provenance import grading, lineage, routing
 from provenance.models import Declaration
 
 
@@ -47,21 +49,86 @@ def standing(tx: Transaction, version: Version, *_about: object) -> None:
     provenance_gates.STANDING.ask(tx, declaration_of(version))
 
 
-@gate("C-01")
-def graded(_tx: Transaction, version: Version, *_about: object) -> None:
-    """Category and grade are given; core data is never listed, important data not before its procedure exists."""
+@gate("C-01", "C-02", "C-03", "C-04", "C-07", "C-08")
+def graded(tx: Transaction, version: Version, *_about: object) -> None:
+    """Category and grade are given; the grade is what the form comes to and no lower than the sources' without leave.
+
+    Core data and secrets are never listed, important data after its procedure.
+    """
     if version.category not in CATEGORIES:
         raise Refused("C-01", "The version has no category.", code="category_missing", subjects=(version.id,))
-    if version.grade == "core":
+    form = latest_grading(tx, version.revises_id or version.id)
+    secret = form is not None and form.secrecy in {"state_secret", "work_secret"}
+    if secret:
+        raise Refused("C-08", "State secrets and work secrets are not traded.", code="secret", subjects=(version.id,))
+    if version.grade == "core" or (form is not None and form.grade == "core"):
         raise Refused("C-03", "Core data is not listed here.", code="core_data", subjects=(version.id,))
-    if version.grade == "important":
+    if form is None or form.grade is None:
+        raise Refused(
+            "C-02",
+            "The grading form is not complete.",
+            remedy="Fill in the grading form; an answer that is unknown has to be found out first.",
+            code="grading_missing",
+            subjects=(version.id,),
+        )
+    _no_lower(tx, version, form)
+    if version.grade == "important" and _important_data_file(tx, version.revises_id or version.id) is None:
         raise Refused(
             "C-04",
-            "Important data cannot be listed here yet.",
-            remedy="Wait until the exchange offers the assessment that important data needs.",
+            "Important data needs its identification record, a risk assessment and a named officer.",
+            remedy="Complete the file of important data beside the grading form.",
             code="important_data",
             subjects=(version.id,),
         )
+
+
+def _no_lower(tx: Transaction, version: Version, form: Grading) -> None:
+    least = [form.grade or "core"]
+    if not _lowered(tx, form):
+        least.append(sources_grade(tx, version))
+    if grading.rank(version.grade) < grading.rank(grading.highest(least)):
+        raise Refused(
+            "C-07" if grading.rank(version.grade) >= grading.rank(least[0]) else "C-02",
+            "The grade is lower than the form or the sources ask for.",
+            remedy="Fill in the grading form again, or ask for a lower grade and say why.",
+            code="grade_too_low",
+            subjects=(version.id,),
+        )
+
+
+def latest_grading(tx: Transaction, version_id: str) -> Grading | None:
+    """The grading form of a version that counts."""
+    return tx.first(select(Grading).where(Grading.version_id == version_id).order_by(Grading.id.desc()))
+
+
+def _important_data_file(tx: Transaction, version_id: str) -> ImportantDataFile | None:
+    of_version = select(ImportantDataFile).where(ImportantDataFile.version_id == version_id)
+    return tx.first(of_version.order_by(ImportantDataFile.id.desc()))
+
+
+def _lowered(tx: Transaction, form: Grading) -> bool:
+    granted = select(Lowering.id).where(Lowering.grading_id == form.id, Lowering.state == "granted")
+    return tx.first(granted) is not None
+
+
+def sources_grade(tx: Transaction, version: Version) -> str:
+    """The highest grade of what a version was derived from: of all versions behind what its seller acquired here."""
+    return sources_grade_of(tx.session, version)
+
+
+def sources_grade_of(session: Session, version: Version) -> str:
+    """As ``sources_grade``, for pages."""
+    if version.declaration_id is None:
+        return GRADES[0]
+    acquired = {
+        link.acquisition.declaration_id
+        for link in lineage.trace(session, version.declaration_id)
+        if link.acquisition is not None
+    }
+    if not acquired:
+        return GRADES[0]
+    submitted = select(Version.grade).where(Version.declaration_id.in_(acquired), Version.submission > 0)
+    return grading.highest(session.scalars(submitted.distinct()).all())
 
 
 @gate("K-05")
@@ -103,12 +170,6 @@ def reasoned(version: Version, decision: str, checklist: Mapping[str, str], reas
         raise _unreasoned(version, "The seller has to be told the reason.")
 
 
-@gate("P-09", "PI-06")
-def answered(tx: Transaction, version: Version) -> None:
-    """Nothing that speaks against the declaration is left unanswered or undecided when the version is approved."""
-    provenance_gates.unsuspected(tx, declaration_of(version))
-
-
 @gate("I-08")
 def second_person(tx: Transaction, version: Version) -> None:
     """Of two approvals of one submission, no two are by the same natural person."""
@@ -135,10 +196,10 @@ def sufficiently_approved(tx: Transaction, version: Version, *_about: object) ->
         )
 
 
-SUBMIT = Step("listings.submit", (seller_vetted, declared, standing, graded, open_offers_allowed, unrestrained))
+SUBMIT = Step("listings.submit", (seller_vetted, declared, standing, open_offers_allowed, unrestrained, graded))
 PUBLISH = Step(
     "listings.publish",
-    (seller_vetted, declared, standing, graded, sufficiently_approved, open_offers_allowed, unrestrained),
+    (seller_vetted, declared, standing, sufficiently_approved, open_offers_allowed, unrestrained, graded),
 )
 OFFER = Step("listings.offer", (seller_vetted, standing, channel_allowed, purposes_covered, unrestrained))
 ORDER = Step("listings.order", (seller_vetted, standing, channel_allowed, purposes_covered, unrestrained))

@@ -1,7 +1,7 @@
 """What falls due in this room, and what its outbox asks for.
 
-Whether a seller, a declaration or an agreement still has standing is asked by the gates at the moment of each step;
-listened for is only what the shelf and open offers have to follow.
+No news is listened for: whether a seller, a declaration or an agreement still has standing is asked by the gates at the
+moment of each step.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,7 @@ from typing import Any
 
 from exchange.handlers import Handler
 from exchange.jobs import Carrier, DueHandler
-from listings import deposits, intake, notice, upstream
-from provenance.changes import CHANGED
+from listings import deposits, intake, notice
 
 DUE: Mapping[str, DueHandler] = {
     "deposit.lapse": deposits.lapse_deposit,
@@ -44,4 +43,4 @@ OUTBOX: Mapping[str, Carrier] = {
     "deposit.sweep": sweep,
     "version.scan": scan,
 }
-HANDLERS: Mapping[str, Handler] = {CHANGED: upstream.reconsider}
+HANDLERS: Mapping[str, Handler] = {}

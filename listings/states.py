@@ -50,7 +50,7 @@ LISTING = Lifecycle(
         ("notice", "publish"): Edge("published", _CLOCK, "listing.published"),
         ("notice", "return"): Edge("returned", (REVIEWER, CLOCK), "listing.returned"),
         ("notice", "refuse"): Edge("refused", _REVIEWER, "listing.refused"),
-        ("published", "suspend"): Edge("suspended", (REVIEWER, EXCHANGE), "listing.suspended"),
+        ("published", "suspend"): Edge("suspended", _REVIEWER, "listing.suspended"),
         ("suspended", "restore"): Edge("published", _REVIEWER, "listing.restored"),
         ("published", "supersede"): Edge("superseded", (CLOCK, EXCHANGE), "listing.superseded"),
         ("suspended", "supersede"): Edge("superseded", _CLOCK, "listing.superseded"),
@@ -82,15 +82,43 @@ OFFER = Lifecycle(
     "offer",
     initial="open",
     final=frozenset({"closed"}),
-    edges={("open", "close"): Edge("closed", (SELLER, EXCHANGE), "offer.closed")},
+    edges={("open", "close"): Edge("closed", _SELLER, "offer.closed")},
 )
+
+#: 降低级别: a derived product's grade below that of its sources, asked for with a reason; two natural persons grant it.
+LOWERING = Lifecycle(
+    "grade_lowering",
+    initial="asked",
+    final=frozenset({"granted", "refused"}),
+    edges={
+        ("asked", "second"): Edge("seconded", _REVIEWER, "grade_lowering.seconded"),
+        ("asked", "refuse"): Edge("refused", _REVIEWER, "grade_lowering.refused"),
+        ("seconded", "grant"): Edge("granted", _REVIEWER, "grade_lowering.granted"),
+        ("seconded", "refuse"): Edge("refused", _REVIEWER, "grade_lowering.refused"),
+    },
+)
+#: The officer whom core data, secrets and forbidden goods are reported to.
+SECURITY: Final = "security_administrator"
+#: 上报: what must not be here, until an authority was told or it proved to be nothing.
+DATA_REPORT = Lifecycle(
+    "data_report",
+    initial="open",
+    final=frozenset({"reported", "dismissed"}),
+    edges={
+        ("open", "report"): Edge("reported", (SECURITY,), "data_report.reported"),
+        ("open", "dismiss"): Edge("dismissed", (SECURITY,), "data_report.dismissed"),
+    },
+)
+REPORT_KINDS = ("core_data", "state_secret", "work_secret", "prohibited")
+#: 提供重要数据前的风险评估, the six points of NDR 31.
+RISK_POINTS = ("necessity", "risks", "recipient", "contract", "measures", "authority_rules")
 
 #: What a reviewer checks, by rule id: declaration and grounds, category and grade, prohibited products.
 CHECKLIST = ("P-01", "P-03", "C-01", "N-01")
 CHECK_RESULTS = ("pass", "fail", "question")
 DECISIONS = ("approve", "return", "refuse", "suspend", "restore")
 
-#: 数据分级 (DSL 21): core data is never listed here, important data not yet.
+#: 数据分级 (DSL 21): core data is never listed here, important data after its procedure (RULES C-04).
 GRADES = ("general", "important", "core")
 #: Goods lie here already, or are made when they are ordered.
 DELIVERIES = ("deposit", "on_order")

@@ -1,4 +1,4 @@
-"""A new product in five steps: what it is, the goods, where they came from, terms and price, check and submit.
+"""A new product in six steps: what it is, goods, where they came from, grade (`grade_views`), terms, check and submit.
 
 Each step is saved when it is sent, and can be left: the draft waits on the seller's desk.
 """
@@ -112,7 +112,7 @@ def _describe(form: Form, draft: dict[str, Any] | None, action: str) -> Answer:
         "listings/describe.html",
         draft=draft,
         action=action,
-        steps=_steps(draft, "describe"),
+        steps=steps_of(draft, "describe"),
         categories=CATEGORIES,
         grades=words.GRADES,
     )
@@ -143,7 +143,7 @@ def _goods(form: Form, version_id: str) -> Answer:
     return form.page(
         "listings/goods.html",
         draft=draft,
-        steps=_steps(draft, "goods"),
+        steps=steps_of(draft, "goods"),
         files=desk_queries.files(access.caller()),
         deposit=draft["deposit"],
         rejections=words.REJECTIONS,
@@ -170,7 +170,7 @@ def attach_source(version_id: str) -> Answer:
     form = Form(SourceForm)
     if form.submit(lambda body: versions.attach(access.actor(), version_id, **body)) is None:
         return _source(form, version_id)
-    return done(gettext("The origin is named."), url_for(".terms", version_id=version_id))
+    return done(gettext("The origin is named."), url_for(".grading", version_id=version_id))
 
 
 def _source(form: Form, version_id: str) -> Answer:
@@ -178,7 +178,7 @@ def _source(form: Form, version_id: str) -> Answer:
     draft = desk_queries.draft(actor, version_id)
     declarations = provenance_queries.declarations(actor, limit=desk_queries.MANY)
     return form.page(
-        "listings/source.html", draft=draft, steps=_steps(draft, "source"), declarations=declarations.items
+        "listings/source.html", draft=draft, steps=steps_of(draft, "source"), declarations=declarations.items
     )
 
 
@@ -207,7 +207,7 @@ def _terms(form: Form, version_id: str) -> Answer:
     return form.page(
         "listings/terms.html",
         draft=draft,
-        steps=_steps(draft, "terms"),
+        steps=steps_of(draft, "terms"),
         purposes=PURPOSES,
         channels=words.CHANNELS,
         deliveries=words.DELIVERIES,
@@ -243,7 +243,7 @@ def _check(form: Form, version_id: str) -> Answer:
     return form.page(
         "listings/check.html",
         draft=draft,
-        steps=_steps(draft, "check"),
+        steps=steps_of(draft, "check"),
         lacking=[(problem(one.error)[0], _url(one.step, version_id)) for one in lacking],
         categories=CATEGORIES,
         grades=words.GRADES,
@@ -257,12 +257,13 @@ def _url(step: str, version_id: str) -> str | None:
     return url_for(f".{step}", version_id=version_id) if step else None
 
 
-def _steps(draft: dict[str, Any] | None, here: str) -> list[tuple[str, str | None, str]]:
-    """The five steps for the eye: which are done, and where one is."""
+def steps_of(draft: dict[str, Any] | None, here: str) -> list[tuple[str, str | None, str]]:
+    """The six steps for the eye: which are done, and where one is."""
     done_ = {
         "describe": draft is not None,
         "goods": draft is not None and draft["deposit"] is not None,
         "source": draft is not None and draft["declaration"] is not None,
+        "grading": draft is not None and draft["graded"],
         "terms": draft is not None and any(offer["state"] == "open" for offer in draft["offers"]),
         "check": draft is not None and draft["state"] not in LISTING_OPEN,
     }
@@ -270,6 +271,7 @@ def _steps(draft: dict[str, Any] | None, here: str) -> list[tuple[str, str | Non
         "describe": gettext("What it is"),
         "goods": gettext("Goods"),
         "source": gettext("Where it came from"),
+        "grading": gettext("Grade"),
         "terms": gettext("Terms and price"),
         "check": gettext("Check and submit"),
     }

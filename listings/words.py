@@ -22,6 +22,13 @@ STATES: States = {
     ("objection", "open"): (N_("Undecided"), "waiting"),
     ("objection", "upheld"): (N_("Upheld"), "stopped"),
     ("objection", "dismissed"): (N_("Dismissed"), "done"),
+    ("grade_lowering", "asked"): (N_("Asked for"), "waiting"),
+    ("grade_lowering", "seconded"): (N_("One reviewer agreed"), "waiting"),
+    ("grade_lowering", "granted"): (N_("Granted"), "live"),
+    ("grade_lowering", "refused"): (N_("Refused"), "stopped"),
+    ("data_report", "open"): (N_("To be reported"), "waiting"),
+    ("data_report", "reported"): (N_("Reported to the authority"), "done"),
+    ("data_report", "dismissed"): (N_("Dismissed"), "done"),
     ("offer", "open"): (N_("Open"), "live"),
     ("offer", "closed"): (N_("Closed"), "done"),
 }
@@ -38,6 +45,16 @@ ACTIONS: Words = {
     "listing.drafted": N_("A version was drafted"),
     "listing.edited": N_("The description was changed"),
     "listing.attached": N_("Goods or origin were named"),
+    "listing.graded": N_("The grading form was filled in"),
+    "listing.important_data_filed": N_("The file of important data was brought"),
+    "listing.grade_lowered": N_("A lower grade was granted by two reviewers"),
+    "grade_lowering.asked": N_("A grade below that of the sources was asked for"),
+    "grade_lowering.seconded": N_("The first of two reviewers agreed to the lower grade"),
+    "grade_lowering.granted": N_("The lower grade was granted"),
+    "grade_lowering.refused": N_("The lower grade was refused"),
+    "data_report.made": N_("What must not be here was reported to the security administrator"),
+    "data_report.reported": N_("The authority was told"),
+    "data_report.dismissed": N_("The report was dismissed"),
     "listing.submitted": N_("The version was submitted for review"),
     "listing.scanned": N_("The scans were handed to the reviewers"),
     "listing.taken_up": N_("A reviewer took the version up"),
@@ -85,6 +102,21 @@ GRADES: Words = {
     "important": N_("Important data"),
     "core": N_("Core data"),
 }
+REPORT_KINDS: Words = {
+    "core_data": N_("Core data"),
+    "state_secret": N_("State secret"),
+    "work_secret": N_("Work secret"),
+    "prohibited": N_("Forbidden goods"),
+}
+#: The six points of the risk assessment before important data is provided (NDR 31).
+RISK_POINTS: Words = {
+    "necessity": N_("Purpose, method and scope of providing and of the recipient's use: lawful, proper and necessary"),
+    "risks": N_("Risk of change, damage, leak or misuse, and what it would mean for security, public and people"),
+    "recipient": N_("Honesty and lawfulness of the recipients"),
+    "contract": N_("Whether the contract binds the recipient to protect the data"),
+    "measures": N_("Whether technical and organisational measures prevent those risks"),
+    "authority_rules": N_("What else the competent authority asks for"),
+}
 #: What a reviewer looks at, by rule id.
 CHECKS: Words = {
     "P-01": N_("A signed declaration says where the data came from, and fits the goods"),
@@ -112,4 +144,6 @@ COLUMN_TYPES: Words = {
 }
 
 #: What a party hears of when somebody else, or nobody, did it.
-TOLD = frozenset(action for action in ACTIONS if action.partition(".")[0] in {"listing", "objection", "deposit"})
+TOLD = frozenset(
+    action for action in ACTIONS if action.partition(".")[0] in {"listing", "objection", "deposit", "grade_lowering"}
+)

@@ -15,8 +15,7 @@ from exchange.members import signatures
 from exchange.members.gates import vetted
 from exchange.members.models import Organisation
 from exchange.members.people import org_of
-from provenance import findings, gates, purposes
-from provenance.changes import AUTHORISATION_WITHDRAWN, reevaluate_later
+from provenance import gates, purposes
 from provenance.models import Acquisition, Agreement, Authorisation, CatalogueRecord, Declaration, DeclaredSource
 from provenance.states import GROUNDS, SELLER, SOURCE_KINDS, SOURCE_USES
 from provenance.terms import begins_at, ends_at
@@ -163,7 +162,6 @@ def sign_declaration(
         links=sorted(set(_named(sources))),
         digests={"declaration": kept.digest},
     )
-    findings.remedy(tx, declaration)
     return declaration
 
 
@@ -193,7 +191,6 @@ def withdraw_authorisation(
         raise Conflict("This withdrawal is recorded already.", code="already_withdrawn")
     authorisation.withdrawn_at, authorisation.withdrawal_reason = tx.now, reason
     tx.record(declaration.id, "authorisation.withdrawn", by=role, facts={"authorisation": authorisation.id})
-    reevaluate_later(tx, declaration.id, AUTHORISATION_WITHDRAWN)
     return authorisation
 
 

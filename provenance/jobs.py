@@ -1,14 +1,5 @@
-"""What falls due in this room, and what its outbox asks for.
+"""What falls due in this room. Authorisations need no row: their term is looked at whenever standing is asked."""
 
-Authorisations need no row: their term is looked at whenever standing is asked.
-"""
+from provenance import register
 
-from collections.abc import Mapping
-
-from exchange.handlers import Handler
-from exchange.jobs import Carrier
-from provenance import changes, findings, register
-
-DUE = {"agreement.end": register.end_agreement, findings.LAPSE: findings.lapse_finding}
-OUTBOX: Mapping[str, Carrier] = {changes.REEVALUATE: changes.carry}
-HANDLERS: Mapping[str, Handler] = {register.ENDED: changes.agreement_ended}
+DUE = {"agreement.end": register.end_agreement}

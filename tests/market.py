@@ -14,13 +14,14 @@ from exchange.actors import Actor
 from exchange.db import advance_clock, read
 from exchange.money import Money
 from exchange.storage import open_store
-from listings import deposits, goods, intake, notice, offers, review, versions
+from listings import deposits, goods, grading, intake, notice, offers, review, versions
 from listings.models import Version
 from listings.offers import Terms
 from listings.states import CHECKLIST
 from listings.versions import Description
-from provenance import declarations, finding_queries, records, register
+from provenance import declarations, records, register
 from provenance.declarations import Content, Source
+from provenance.grading import ELEMENTS, OBJECTS, Form
 from provenance.records import RecordEntry
 from provenance.register import DataItem
 from provenance.register import Terms as AgreementTerms
@@ -34,6 +35,13 @@ DESCRIPTION = Description(
     description_en="Visitors of three stations, by day.",
     category="transport",
     grade="general",
+)
+#: A grading form that finds no harm.
+GRADED = Form(
+    elements=dict.fromkeys(ELEMENTS, "车站日客流，三个车站 / daily sums of three stations"),
+    effects=dict.fromkeys(OBJECTS, "none"),
+    identified_as="none",
+    secrecy="none",
 )
 TERMS = Terms(
     price=Money(120_000, "HKD"),
@@ -113,7 +121,7 @@ def received(seller: Party, content: bytes = CSV, *, name: str = "visitors.csv",
     return deposit_id
 
 
-def declared(seller: Party, *sources: Source, personal_information: bool = False) -> str:
+def declared(seller: Party, *sources: Source) -> str:
     """The id of a signed declaration, on the ground of anonymisation."""
     content = Content(
         sources=sources or (OWN_SOURCE,),
@@ -121,12 +129,18 @@ def declared(seller: Party, *sources: Source, personal_information: bool = False
         anonymisation_method="按日汇总，不含个人记录 / sums by day, no records of people",
         anonymisation_evidence=bytes(32),
         processing_steps=(("aggregate", "sum by station and day"),),
-        personal_information=personal_information,
         truth_undertaken=True,
     )
     declaration_id = declarations.declare(seller.actor, content).id
     declarations.sign_declaration(seller.actor, declaration_id, password=seller.password)
     return declaration_id
+
+
+def drafted(seller: Party, *sources: Source, description: Description = DESCRIPTION) -> Version:
+    """A draft with goods and a signed declaration, not graded yet."""
+    version = versions.create_product(seller.actor, description)
+    deposit_id, declaration_id = deposited(seller), declared(seller, *sources)
+    return versions.attach(seller.actor, version.id, deposit_id=deposit_id, declaration_id=declaration_id)
 
 
 def open_data(db: object, department: Party | None = None) -> Source:
@@ -174,18 +188,15 @@ def submitted(
     content: bytes = CSV,
     description: Description = DESCRIPTION,
     product_id: str | None = None,
-    personal_information: bool = False,
 ) -> Version:
     """A version that waits for reviewers."""
     if product_id is None:
         version_id = versions.create_product(seller.actor, description).id
     else:
         version_id = versions.add_version(seller.actor, product_id, description).id
-    deposit_id, declaration_id = (
-        deposited(seller, content),
-        declared(seller, *sources, personal_information=personal_information),
-    )
+    deposit_id, declaration_id = deposited(seller, content), declared(seller, *sources)
     versions.attach(seller.actor, version_id, deposit_id=deposit_id, declaration_id=declaration_id)
+    grading.grade_version(seller.actor, version_id, GRADED)
     versions.submit(seller.actor, version_id)
     return intake.scan_version(intake.EXCHANGE_ACTOR, version_id)
 
@@ -198,12 +209,6 @@ def approved(db: object, version: Version) -> Version:
     return (
         now if now.state == "notice" else review.approve(staff(db, "compliance_reviewer"), version.id, checklist=PASSED)
     )
-
-
-def findings_of(version: Version) -> list[str]:
-    """The findings against a version's declaration, oldest first."""
-    with read() as session:
-        return [one["id"] for one in finding_queries.of_declaration(session, version.declaration_id or "")]
 
 
 def until(moment: object) -> timedelta:
@@ -225,20 +230,12 @@ def published_product(
     content: bytes = CSV,
     description: Description = DESCRIPTION,
     terms: Terms = TERMS,
-    personal_information: bool = False,
     **changes: object,
 ) -> Published:
     """A product on sale with one offer; ``changes`` are to the offer's terms. Needs the fixture ``market``.
 
     The demonstration's clock moves past the public notice.
     """
-    version = published(
-        approved(
-            db,
-            submitted(
-                seller, *sources, content=content, description=description, personal_information=personal_information
-            ),
-        )
-    )
+    version = published(approved(db, submitted(seller, *sources, content=content, description=description)))
     offer = offers.open_offer(seller.actor, version.id, replace(terms, **changes))  # type: ignore[arg-type]
     return Published(version.product_id, version.id, offer.id, version.deposit_id or "", version.declaration_id or "")

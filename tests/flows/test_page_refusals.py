@@ -34,7 +34,7 @@ from exchange.members import authority
 from exchange.members.models import Membership
 from exchange.money import Money
 from exchange.oversight import restraints
-from listings import review, versions
+from listings import grading, review, versions
 from listings.states import CHECKLIST
 from provenance import declarations, register
 from settlement import delivery, lots
@@ -81,6 +81,7 @@ def turned_away(site: Site, attempt: Attempt, code: str, status: int = 409) -> N
 def drafted(site: Site, declaration_id: str | None) -> str:
     version = versions.create_product(site.seller.actor, DESCRIPTION)
     versions.attach(site.seller.actor, version.id, deposit_id=deposited(site.seller), declaration_id=declaration_id)
+    grading.grade_version(site.seller.actor, version.id, market.GRADED)
     return version.id
 
 

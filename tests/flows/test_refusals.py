@@ -20,7 +20,7 @@ from exchange.db import read, transaction
 from exchange.members import vetting
 from exchange.members.models import IdentityCase, Membership
 from exchange.oversight import restraints
-from listings import versions
+from listings import grading, versions
 from provenance import declarations, register
 from tests.flows.test_foreign_things import OFFER
 
@@ -61,6 +61,7 @@ def listing(site: Site) -> Take:
         deposit_id=deposited(site.seller),
         declaration_id=market.declared(site.seller),
     )
+    grading.grade_version(site.seller.actor, version.id, market.GRADED)
     return lambda: site.call(site.seller, "POST", f"/versions/{version.id}/submit")
 
 

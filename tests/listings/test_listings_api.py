@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -148,6 +149,8 @@ def test_a_version_is_drafted_and_reviewed(market: object, client: FlaskClient, 
     ok(client.put(version, json=DESCRIPTION | {"title_en": "Visitors"}, headers=mine))
     attached = {"deposit_id": deposit_id, "declaration_id": declaration_id}
     ok(client.post(f"{version}/attach", json=attached, headers=mine))
+    graded = ok(client.put(f"{version}/grading", json=asdict(fair.GRADED), headers=mine))
+    assert (graded["computed"], graded["missing"], graded["sources_grade"]) == ("general", [], "general")
     assert ok(client.post(f"{version}/submit", headers=mine))["state"] == "submitted"
     work()
     first, second = (tokens.of(staff(market, "compliance_reviewer")) for _ in range(2))

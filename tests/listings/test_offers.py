@@ -17,7 +17,7 @@ from exchange.journal import entry, queries
 from exchange.members.vetting import restore_party, suspend_party
 from exchange.money import Money
 from exchange.oversight.restraints import lift, restrain
-from listings import gates, goods, offers, review, versions
+from listings import gates, goods, grading, offers, review, versions
 from listings.models import Offer
 
 SECURITY = Actor("per_x", "org_operator", frozenset({"security_administrator"}))
@@ -193,6 +193,7 @@ def test_a_direct_offer_of_what_turns_out_government_derived_stops_it(market: ob
     versions.attach(seller.actor, draft.id, declaration_id=government)
     assert refusal(lambda: versions.submit(seller.actor, draft.id))[0] == "G-01"
     offers.close_offer(seller.actor, direct.id)
+    grading.grade_version(seller.actor, draft.id, fair.GRADED)
     assert versions.submit(seller.actor, draft.id).state == "submitted"
 
 

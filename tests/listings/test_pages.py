@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import market as fair
+import origins
 import pytest
 from conftest import Database
 from flask.testing import FlaskClient
@@ -21,8 +22,11 @@ from exchange.actors import Actor
 from exchange.db import read
 from exchange.jobs import Worker
 from exchange.web import access
-from listings import deposits, jobs, notice, offers, versions
+from listings import deposits, grading, jobs, notice, offers, versions
+from listings.grade_models import DataReport
 from listings.models import Deposit, Objection, Offer, Version
+from listings.states import RISK_POINTS
+from provenance.models import Declaration
 
 NEWER = fair.CSV + b"S9,2026-04-01,7\n"
 DESCRIPTION = {
@@ -106,6 +110,13 @@ def work() -> None:
         pass
 
 
+def graded(**effects: str) -> dict[str, str]:
+    """The fields of the grading form that finds no harm but ``effects``."""
+    told = {f"elements.{name}": text for name, text in fair.GRADED.elements.items()}
+    told |= {f"effects.{name}": effects.get(name, degree) for name, degree in fair.GRADED.effects.items()}
+    return told | {"identified_as": "none", "secrecy": "none"}
+
+
 def only(kind: type[Any]) -> Any:
     with read() as session:
         return session.query(kind).one()
@@ -122,7 +133,7 @@ def shows(answer: TestResponse, code: str, status: int) -> None:
     assert f"<code>{code}</code>" in answer.text, answer.text[:3000]
 
 
-def test_a_new_product_in_five_steps(desk: Browser, seller: Party, site: Site) -> None:
+def test_a_new_product_in_six_steps(desk: Browser, seller: Party, site: Site) -> None:
     assert "No products yet" in desk.get("/desk/products")
     made = desk.post("/desk/products/new", "/desk/products/new", **DESCRIPTION)
     assert made.status_code == 303
@@ -145,6 +156,9 @@ def test_a_new_product_in_five_steps(desk: Browser, seller: Party, site: Site) -
     assert declaration_id[:9] in desk.get(f"{steps}/source")
     assert desk.post(f"{steps}/source", f"{steps}/source", declaration_id=declaration_id).status_code == 303
     assert desk.post(f"{steps}/terms", f"{steps}/terms", version_id=version_id, **TERMS).status_code == 303
+    assert "The grading form is not complete." in desk.get(f"{steps}/check")
+    assert desk.post(f"{steps}/grading", f"{steps}/grading", **graded()).status_code == 303
+    assert "no harm" in desk.get(f"{steps}/grading")
     assert "Nothing is missing." in desk.get(f"{steps}/check")
     submitted = desk.post(f"{steps}/check", f"{steps}/check")
     assert submitted.status_code == 303
@@ -419,3 +433,41 @@ def test_a_viewer_reads_and_changes_nothing(site: Site, seller: Party) -> None:
     assert "Submit for review" not in viewer.get(f"/desk/versions/{draft.id}/check")
     assert viewer.post(f"/desk/versions/{draft.id}/check", "/desk/deposits").status_code == 403
     assert only(Version).state == "draft"
+
+
+def test_core_data_is_told_to_security_on_its_page(desk: Browser, seller: Party, site: Site) -> None:
+    draft = fair.drafted(seller)
+    form = f"/desk/versions/{draft.id}/grading"
+    assert desk.post(form, form, **graded(national_security="extreme")).status_code == 303
+    assert "The security administrator was told." in desk.get(form)
+    security = browser(site, staff(site, "security_administrator"))
+    assert "Report what must not be here" in security.get("/console")
+    assert "Core data" in security.get("/console/data-reports")
+    report = only(DataReport).id
+    told = {f"{report}-authority": "网信办", f"{report}-reference": "2026-1"}
+    sent = security.post(f"/console/data-reports/{report}/report", "/console/data-reports", **told)
+    assert sent.status_code == 303
+    assert "2026-1" in security.get("/console/data-reports")
+
+
+def test_important_data_and_a_lower_grade_have_their_forms(desk: Browser, reviewer: Browser, seller: Party) -> None:
+    draft = fair.drafted(seller)
+    form = f"/desk/versions/{draft.id}/grading"
+    desk.post(form, form, **graded(economy="serious"))
+    points = {f"important-assessment.{point}": "checked" for point in RISK_POINTS}
+    filed = {"important-identification": "行业目录 12", "important-officer_id": seller.actor.person_id}
+    assert desk.post(f"/desk/versions/{draft.id}/important-data", form, **filed, **points).status_code == 303
+    assert "行业目录 12" in desk.get(form)
+    versions.submit(seller.actor, draft.id)
+    assert "行业目录 12" in reviewer.get(f"/console/listings/{draft.id}")
+    maker = approved_company(None, "乙公司")
+    with read() as session:
+        declaration = session.get_one(Declaration, draft.declaration_id)
+    derived = fair.drafted(maker, origins.bought_source(origins.acquired(maker, declaration)))
+    grading.grade_version(maker.actor, derived.id, fair.GRADED)
+    asked = grading.ask_lower_grade(maker.actor, derived.id, reason="只留月度合计")
+    assert "只留月度合计" in reviewer.get("/console/grading")
+    shown = f"/console/grading/{asked.id}"
+    sent = reviewer.post(shown, "/console/grading", decide="allow", **{f"{asked.id}-reason": "sums only"})
+    assert sent.status_code == 303
+    assert "a second reviewer decides" in reviewer.get("/console/grading")

@@ -1,4 +1,4 @@
-"""Findings against declarations, and what reviewers voted.
+"""How versions are graded: forms, files of important data, lower grades granted, reports of what must not be here.
 
 The statements stand in the files beside this one, so that they can be read and diffed as SQL.
 """
@@ -18,7 +18,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    _run(Path(__file__).with_name("0005_findings_down.sql"))
+    _run(Path(__file__).with_name("0005_grading_down.sql"))
 
 
 def _run(script: Path) -> None:

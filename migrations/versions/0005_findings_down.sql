@@ -1,3 +1,0 @@
-ALTER TABLE deposit DROP COLUMN scans;
-DROP TABLE finding_vote;
-DROP TABLE finding;

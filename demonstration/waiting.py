@@ -1,13 +1,14 @@
 """What is left waiting, so that whoever signs in finds something to do at their desk. New at every run."""
 
 import csv
+import random
 import secrets
 import tempfile
 from pathlib import Path
 
 from demonstration import people, shelf, trade
 from demonstration.cast import Cast
-from demonstration.client import Say
+from demonstration.client import Say, Unexpected
 from demonstration.goods import (
     AIRPORTS,
     CHARGING,
@@ -23,6 +24,7 @@ from demonstration.shelf import Shelf
 
 _QUEUED = simulated("充电站逐时负荷：待审核（模拟）", "Hourly load of charging stations: to be reviewed (simulated)")
 _NOTICED = simulated("充电站逐时负荷：公示中（模拟）", "Hourly load of charging stations: on notice (simulated)")
+_HIDDEN = simulated("会员消费明细：隐瞒电话号码（模拟）", "Purchases of members: telephone numbers hidden (simulated)")
 _RETURNED = simulated("充电站逐时负荷：退回补正（模拟）", "Hourly load of charging stations: to be mended (simulated)")
 _ANSWER_DAYS = 30
 
@@ -32,6 +34,7 @@ def lay_out(cast: Cast, stock: Shelf, completed: str, say: Say) -> None:
     _trades(cast, stock)
     say("waiting: an order to sign, one to pay, one to deliver, one to accept, a dispute to rule, a filing to confirm")
     _listings(cast, say)
+    _hidden(cast, say)
     _staff(cast, stock, completed)
     _oversight(cast)
     say("waiting: an identity case, a listing to review, one to mend, an objection, two refunds to confirm,")
@@ -75,6 +78,45 @@ def _listings(cast: Cast, say: Say) -> None:
         "reason": "示范：请写明模拟方法 Demo: say how it was simulated",
     }
     reviewer.post(f"/versions/{returned}/return", question)
+
+
+def _hidden(cast: Cast, say: Say) -> None:
+    """A seller who says that a file holds no personal information, and is asked about the telephone numbers in it.
+
+    Raises:
+        Unexpected: The scan found nothing, or the question does not stand in the way of approval.
+    """
+    seller, reviewer = cast["seller"], cast["reviewer"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = _members(Path(folder) / "members.csv")
+        [held] = shelf.deposit(seller, [path], say)
+        version = shelf.draft(seller, _HIDDEN, held, shelf.declare(seller, shelf.self_made(_HIDDEN, path)))
+    seller.post("/offers", shelf.terms_of(_HIDDEN, version, *HERE))
+    seller.post(f"/versions/{version}/submit")
+    reviewer.wait_for_state(f"/versions/{version}", "scanned")
+    found = [one for one in seller.get("/findings")["items"] if one["about"] == held]
+    if [one["kind"] for one in found] != ["personal"]:
+        raise Unexpected("the telephone numbers should have been found")
+    reviewer.post(f"/versions/{version}/take-up")
+    refused = reviewer.post(
+        f"/versions/{version}/approve", {"checklist": shelf.CHECKLIST, "reason": shelf.REASON}, expect=409
+    )
+    say(f"a seller hides telephone numbers: the scan asks about «{found[0]['title']}», {refused['rule']['id']} bars it")
+
+
+def _members(path: Path) -> Path:
+    """Made-up purchases of made-up people: numbers that were drawn, under names that were put together."""
+    drawn = random.Random(20260701)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["会员", "手机号", "门店", "金额"])
+        for _ in range(300):
+            name = drawn.choice("王李张刘陈杨赵黄周吴") + drawn.choice("伟芳娜敏静丽强磊军洋")
+            phone = drawn.choice(("138", "139", "150", "186")) + f"{drawn.randrange(10**8):08}"
+            rows.writerow(
+                [name, phone, drawn.choice(("解放碑店", "观音桥店", "沙坪坝店")), drawn.randrange(1000, 90000)]
+            )
+    return path
 
 
 def _staff(cast: Cast, stock: Shelf, completed: str) -> None:

@@ -56,6 +56,8 @@ def _case(version_id: str, form: Form) -> Answer:
         results=[(code, gettext(word)) for code, word in words.RESULTS.items()],
         result_words=words.RESULTS,
         column_types=words.COLUMN_TYPES,
+        scan_kinds=words.SCAN_KINDS,
+        confidences=words.CONFIDENCES,
         decisions=words.DECISIONS,
         category=CATEGORIES[shown["category"]],
         grades=words.GRADES,

@@ -61,6 +61,8 @@ def _page(deposit_id: str) -> str:
         deposit=deposit,
         rejections=words.REJECTIONS,
         column_types=words.COLUMN_TYPES,
+        scan_kinds=words.SCAN_KINDS,
+        confidences=words.CONFIDENCES,
     )
 
 

@@ -130,7 +130,9 @@ def draft(actor: Actor, version_id: str) -> dict[str, Any]:
         (shown,) = _with_story(session, actor, [version])
         deposit = declaration = None
         if version.deposit_id is not None:
-            deposit = session.get(Deposit, version.deposit_id, options=[undefer(Deposit.profile)])
+            deposit = session.get(
+                Deposit, version.deposit_id, options=[undefer(Deposit.profile), undefer(Deposit.scans)]
+            )
         if version.declaration_id is not None:
             declaration = session.get(Declaration, version.declaration_id)
         return shown | {

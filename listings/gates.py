@@ -170,6 +170,12 @@ def reasoned(version: Version, decision: str, checklist: Mapping[str, str], reas
         raise _unreasoned(version, "The seller has to be told the reason.")
 
 
+@gate("P-09", "PI-06")
+def answered(tx: Transaction, version: Version) -> None:
+    """Nothing that speaks against the declaration is left unanswered or undecided when the version is approved."""
+    provenance_gates.unsuspected(tx, declaration_of(version))
+
+
 @gate("I-08")
 def second_person(tx: Transaction, version: Version) -> None:
     """Of two approvals of one submission, no two are by the same natural person."""

@@ -4,6 +4,7 @@ Each step may run twice, or be cut off anywhere: it looks at the state first, wr
 the life cycle decide which attempt counts.
 """
 
+import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,12 +15,15 @@ from exchange import ids, sealing, vault
 from exchange.actors import Actor
 from exchange.db import Transaction, engine, read, verb
 from exchange.errors import Conflict, InvariantBroken
-from listings import gates
+from exchange.journal import canonical
+from listings import gates, questions
 from listings.commitments import CHUNK_BYTES, Commitment, Sealing
 from listings.deposits import FORMATS, discard, open_staging_key, segment_context, segments_folder
 from listings.goods import FILE_KEY, context, goods_of, store
 from listings.models import Deposit, DepositSegment, Version
 from listings.states import EXCHANGE
+from provenance import findings
+from provenance.models import Declaration
 from provenance.scan import sandbox
 from provenance.scan.contract import Limits, ScanCrashed, ScanRefused
 
@@ -29,6 +33,8 @@ EXCHANGE_ACTOR = Actor(None, None, frozenset({EXCHANGE}))
 OTHER_FORMAT, DAMAGED, SCAN_FAILED = "other_format", "damaged", "scan_failed"
 #: How often a scan that fails is tried. Then the seller is told, and may send the file again.
 SCAN_TRIES = 3
+#: What is kept of an examination besides the profile.
+KEPT_SCANS = ("personal", "anonymity")
 
 
 def seal_deposit(deposit_id: str) -> None:
@@ -98,7 +104,7 @@ def profile_deposit(deposit_id: str, limits: Limits | None = None) -> None:
         return
     with goods_of(deposit).open() as source:
         try:
-            profile = sandbox.run("profile", source, limits)
+            found = sandbox.run("examine", source, limits)
         except ScanRefused as refusal:
             reject_deposit(EXCHANGE_ACTOR, deposit_id, code=refusal.code.value)
             return
@@ -109,20 +115,22 @@ def profile_deposit(deposit_id: str, limits: Limits | None = None) -> None:
             if record_scan_failure(EXCHANGE_ACTOR, deposit_id).state == "sealed":
                 raise
             return
-    if profile["format"] != FORMATS[deposit.media_type]:
+    if found["format"] != FORMATS[deposit.media_type]:
         reject_deposit(EXCHANGE_ACTOR, deposit_id, code=OTHER_FORMAT)
         return
-    record_profile(EXCHANGE_ACTOR, deposit_id, profile)
+    record_scans(EXCHANGE_ACTOR, deposit_id, found["profile"], {name: found[name] for name in KEPT_SCANS})
 
 
 @verb
-def record_profile(tx: Transaction, deposit_id: str, profile: dict[str, Any]) -> Deposit:
-    """Keep what the scan found (see `provenance.scan.profile`)."""
+def record_scans(tx: Transaction, deposit_id: str, profile: dict[str, Any], scans: dict[str, Any]) -> Deposit:
+    """Keep what the scans found (see `provenance.scan.examine`)."""
     tx.actor.need(EXCHANGE)
     deposit = tx.lock(Deposit, deposit_id)
     deposit.profile = profile
+    deposit.scans = scans
     facts = {"format": profile["format"], "rows": str(profile["rows"]), "columns": len(profile["columns"])}
-    digests = {"schema": bytes.fromhex(profile["schema_sha256"])}
+    report = hashlib.sha256(canonical.dumps(scans)).digest()
+    digests = {"schema": bytes.fromhex(profile["schema_sha256"]), "scans": report}
     tx.advance(deposit, "profile", by=EXCHANGE, facts=facts, digests=digests)
     return deposit
 
@@ -174,7 +182,7 @@ def sweep_deposit(deposit_id: str) -> None:
 
 @verb
 def scan_version(tx: Transaction, version_id: str) -> Version:
-    """Hand a submitted version on to reviewers, with what the scans of its goods found: at present their profile.
+    """Hand a submitted version on to reviewers; what the scans of its goods found is put to the seller as questions.
 
     Raises:
         WrongState: It is not submitted.
@@ -187,6 +195,10 @@ def scan_version(tx: Transaction, version_id: str) -> Version:
     facts = {"rows": str(profile["rows"]), "columns": len(profile["columns"])}
     digests = {"schema": bytes.fromhex(profile["schema_sha256"])}
     tx.advance(version, "scan", by=EXCHANGE, facts=facts, links=[deposit.id], digests=digests)
+    declaration_id = gates.declaration_of(version)
+    findings.question_uses(tx, declaration_id, version.id)
+    declaration = tx.get(Declaration, declaration_id)
+    findings.raise_findings(tx, declaration_id, list(questions.of_scans(deposit.id, deposit.scans or {}, declaration)))
     return version
 
 

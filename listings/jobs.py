@@ -1,7 +1,7 @@
 """What falls due in this room, and what its outbox asks for.
 
-No news is listened for: whether a seller, a declaration or an agreement still has standing is asked by the gates at the
-moment of each step.
+Whether a seller, a declaration or an agreement still has standing is asked by the gates at the moment of each step;
+listened for is only what the shelf and open offers have to follow.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from typing import Any
 
 from exchange.handlers import Handler
 from exchange.jobs import Carrier, DueHandler
-from listings import deposits, intake, notice
+from listings import deposits, intake, notice, upstream
+from provenance.changes import CHANGED
 
 DUE: Mapping[str, DueHandler] = {
     "deposit.lapse": deposits.lapse_deposit,
@@ -43,4 +44,4 @@ OUTBOX: Mapping[str, Carrier] = {
     "deposit.sweep": sweep,
     "version.scan": scan,
 }
-HANDLERS: Mapping[str, Handler] = {}
+HANDLERS: Mapping[str, Handler] = {CHANGED: upstream.reconsider}

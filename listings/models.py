@@ -23,7 +23,8 @@ class Deposit(Base, Stateful):
 
     ``size_bytes`` is what the seller declared and what completing the upload requires. ``staging_key`` (wrapped) seals
     the segments of the upload, ``file_key`` (wrapped) the whole; both are emptied when the file is discarded. The
-    digests are those of `listings.commitments.Commitment`. ``code`` says why a deposit was rejected. ``scan_failures``
+    digests are those of `listings.commitments.Commitment`. ``code`` says why a deposit was rejected. ``scans`` holds
+    what the scans for personal information and for anonymity answered (`provenance.scan.examine`). ``scan_failures``
     counts how often the scan itself failed over this file.
     """
 
@@ -53,6 +54,7 @@ class Deposit(Base, Stateful):
     sealed_root: Mapped[bytes | None]
     key_digest: Mapped[bytes | None]
     profile: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    scans: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     code: Mapped[str | None]
     scan_failures: Mapped[int] = mapped_column(default=0, server_default="0")
 

@@ -16,6 +16,7 @@ from listings.deposits import held_bytes
 from listings.models import Deposit, Objection, Offer, Review, Version
 from listings.states import DEPOSIT, LISTING, LISTING_PUBLIC, OBJECTION, OFFER, REVIEWER, SELLER
 from provenance import lineage, routing
+from provenance.finding_queries import of_declaration
 
 #: Who sees every version and its file, besides the seller; a regulator does who says what for.
 READERS = frozenset({REVIEWER, "auditor"})
@@ -163,7 +164,7 @@ def deposit(actor: Actor, deposit_id: str) -> dict[str, Any]:
         NotFound: There is none, or it is another party's.
     """
     with read() as session:
-        found = session.get(Deposit, deposit_id, options=[undefer(Deposit.profile)])
+        found = session.get(Deposit, deposit_id, options=[undefer(Deposit.profile), undefer(Deposit.scans)])
         if found is None or found.org_id != actor.org_id:
             raise NotFound("There is no such %(kind)s.", kind="deposit")
         return deposit_shape(session, actor, found)
@@ -223,7 +224,7 @@ def _is_file_reader(actor: Actor, version: Version) -> bool:
 def _public_version(session: Session, version: Version) -> dict[str, Any]:
     kept = None
     if version.deposit_id is not None:
-        kept = session.get_one(Deposit, version.deposit_id, options=[undefer(Deposit.profile)])
+        kept = session.get_one(Deposit, version.deposit_id, options=[undefer(Deposit.profile), undefer(Deposit.scans)])
     return {
         "id": version.id,
         "product_id": version.product_id,
@@ -300,6 +301,8 @@ def _file(session: Session, actor: Actor, version: Version, *, with_objections: 
         "deposit_id": version.deposit_id,
         "declaration_id": version.declaration_id,
         "profile": None if kept is None else kept.profile,
+        "scans": None if kept is None else kept.scans,
+        "findings": [] if version.declaration_id is None else of_declaration(session, version.declaration_id),
         "submission": version.submission,
         "submitted_at": version.submitted_at,
         "review_due_at": version.review_due_at,
@@ -345,6 +348,7 @@ def deposit_shape(session: Session, actor: Actor, deposit: Deposit, *, with_prof
         "plain_root": _hex(deposit.plain_root),
         "sealed_root": _hex(deposit.sealed_root),
         "profile": deposit.profile if with_profile else None,
+        "scans": deposit.scans if with_profile else None,
         "actions": DEPOSIT.actions(deposit.state, acting(actor, deposit.org_id)),
     }
 

@@ -39,11 +39,13 @@ def approve(tx: Transaction, version_id: str, *, checklist: Mapping[str, str], r
 
     Raises:
         Forbidden: Another reviewer took it up and has not approved it yet.
-        Refused: The reviewer belongs to the seller or approved it already (I-08), or a point does not pass (I-09).
+        Refused: The reviewer belongs to the seller or approved it already (I-08), a point does not pass (I-09), or a
+            finding is not settled (P-09, PI-06).
     """
     version = _at_desk(tx, version_id, "approve")
     gates.reasoned(version, "approve", checklist, reason)
     gates.second_person(tx, version)
+    gates.answered(tx, version)
     given, needed = len(gates.approvers(tx, version)) + 1, gates.approvals_needed(tx, version)
     digest = _keep_decision(tx, version, "approve", checklist, reason)
     facts: dict[str, Any] = {"approvals": given, "needed": needed}

@@ -13,6 +13,7 @@ from listings.review import MAX_REASON
 from listings.revisions import MAX_NOTE
 from listings.states import CATEGORIES, CHECK_RESULTS, CHECKLIST, DELIVERIES, GRADES
 from listings.versions import Description
+from provenance.finding_schemas import FindingCard
 from provenance.purposes import PURPOSES
 from provenance.states import CHANNELS
 
@@ -71,6 +72,7 @@ class DepositOut(DepositCard):
     plain_root = fields.String(allow_none=True)
     sealed_root = fields.String(allow_none=True)
     profile = fields.Dict(allow_none=True)
+    scans = fields.Dict(allow_none=True)
     actions = fields.List(fields.String())
 
 
@@ -228,6 +230,8 @@ class FileOut(Schema):
     deposit_id = fields.String(allow_none=True)
     declaration_id = fields.String(allow_none=True)
     profile = fields.Dict(allow_none=True)
+    scans = fields.Dict(allow_none=True)
+    findings = fields.List(fields.Nested(FindingCard))
     submission = fields.Integer()
     submitted_at = fields.AwareDateTime(allow_none=True)
     review_due_at = fields.AwareDateTime(allow_none=True)

@@ -145,6 +145,11 @@ def _forget_changes(session: Session) -> None:
     session.info.pop(_CHANGED, None)
 
 
+def changed(session: Session, version_id: str) -> None:
+    """Have the version's row made anew at the end of the open transaction, for a reason that lies outside of it."""
+    session.info.setdefault(_CHANGED, set()).add(version_id)
+
+
 # -- what -------------------------------------------------------------------------------------------------------------
 
 
@@ -207,7 +212,7 @@ def _offered(session: Session, version_id: str) -> tuple[dict[str, int], Iterabl
 
 
 def _origin(session: Session, declaration_id: str | None) -> dict[str, Any]:
-    """Where the data came from, as declared. A signed declaration never changes, so what is said here stays true."""
+    """Where the data came from, as declared and found; when that changes ``listings.upstream`` makes the row anew."""
     links = () if declaration_id is None else trace(session, declaration_id)
     lines = source_lines_of(links)
     found = None if declaration_id is None else classification_of(declaration_id, links)

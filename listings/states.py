@@ -50,7 +50,7 @@ LISTING = Lifecycle(
         ("notice", "publish"): Edge("published", _CLOCK, "listing.published"),
         ("notice", "return"): Edge("returned", (REVIEWER, CLOCK), "listing.returned"),
         ("notice", "refuse"): Edge("refused", _REVIEWER, "listing.refused"),
-        ("published", "suspend"): Edge("suspended", _REVIEWER, "listing.suspended"),
+        ("published", "suspend"): Edge("suspended", (REVIEWER, EXCHANGE), "listing.suspended"),
         ("suspended", "restore"): Edge("published", _REVIEWER, "listing.restored"),
         ("published", "supersede"): Edge("superseded", (CLOCK, EXCHANGE), "listing.superseded"),
         ("suspended", "supersede"): Edge("superseded", _CLOCK, "listing.superseded"),
@@ -82,7 +82,7 @@ OFFER = Lifecycle(
     "offer",
     initial="open",
     final=frozenset({"closed"}),
-    edges={("open", "close"): Edge("closed", _SELLER, "offer.closed")},
+    edges={("open", "close"): Edge("closed", (SELLER, EXCHANGE), "offer.closed")},
 )
 
 #: 降低级别: a derived product's grade below that of its sources, asked for with a reason; two natural persons grant it.

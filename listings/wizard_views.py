@@ -148,6 +148,8 @@ def _goods(form: Form, version_id: str) -> Answer:
         deposit=draft["deposit"],
         rejections=words.REJECTIONS,
         column_types=words.COLUMN_TYPES,
+        scan_kinds=words.SCAN_KINDS,
+        confidences=words.CONFIDENCES,
         endings=deposits.ENDINGS,
         most=deposits.MAX_BYTES,
     )

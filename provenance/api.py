@@ -13,6 +13,7 @@ from provenance import (
     data_request_api,
     drafting,
     explanation_schemas,
+    finding_api,
     queries,
     record_queries,
     record_schemas,
@@ -34,7 +35,7 @@ from provenance.routing import Classification
 catalogue = blueprint("catalogue-records", __name__, "The government data catalogue, mirrored by official numbers")
 agreements = blueprint("agreements", __name__, "Agreements between departments and users of their data")
 declarations = blueprint("declarations", __name__, "Where the data of products came from")
-blps = [catalogue, agreements, declarations, data_request_api.requests]
+blps = [catalogue, agreements, declarations, data_request_api.requests, *finding_api.blps]
 
 
 # -- the catalogue ----------------------------------------------------------------------------------------------------

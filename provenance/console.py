@@ -8,7 +8,7 @@ from exchange.web import access
 from exchange.web.desk import NavItem
 from exchange.web.forms import Form
 from exchange.web.views import Answer, done
-from provenance import data_request_queries, queries, schemas
+from provenance import data_request_queries, finding_views, queries, schemas
 from provenance import declarations as declaring
 from provenance.declaration_views import told
 from provenance.downloads import download
@@ -18,9 +18,11 @@ from provenance.terms import last_day
 agreements = room("reviewed_agreements", __name__, "/console/agreements")
 declarations = room("reviewed_declarations", __name__, "/console/declarations")
 requests = room("overdue_requests", __name__, "/console/data-requests")
-blps = [agreements, declarations, requests]
+blps = [agreements, declarations, requests, finding_views.console]
+INBOX = (finding_views.to_decide,)
 _READING = access.staff(*sorted(queries.READERS))
 NAV = (
+    finding_views.CONSOLE_NAV,
     NavItem("console", N_("Declarations"), "reviewed_declarations.index", roles=queries.READERS, place=30),
     NavItem("console", N_("Agreements"), "reviewed_agreements.index", roles=queries.READERS, place=31),
     NavItem("console", N_("Overdue requests"), "overdue_requests.index", roles=queries.READERS, place=32),

@@ -12,7 +12,7 @@ from exchange.web.forms import Form
 from exchange.web.views import Answer, done
 from exchange.workdays import beijing_date
 from provenance import declarations as declaring
-from provenance import drafting, page_schemas, queries, record_queries, schemas
+from provenance import drafting, finding_queries, page_schemas, queries, record_queries, schemas
 from provenance.declarations import Content
 from provenance.downloads import download
 from provenance.models import Authorisation, DeclaredSource
@@ -92,6 +92,7 @@ def told(declaration_id: str, shown: dict[str, Any], purpose: str = "") -> dict[
         "versions": queries.versions(actor, declaration_id),
         "kept": queries.evidence_kept(actor, declaration_id, digests),
         "undertaking": declaring.UNDERTAKING,
+        "findings": finding_queries.against(declaration_id),
     }
 
 

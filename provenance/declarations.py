@@ -15,7 +15,8 @@ from exchange.members import signatures
 from exchange.members.gates import vetted
 from exchange.members.models import Organisation
 from exchange.members.people import org_of
-from provenance import gates, purposes
+from provenance import findings, gates, purposes
+from provenance.changes import AUTHORISATION_WITHDRAWN, reevaluate_later
 from provenance.models import Acquisition, Agreement, Authorisation, CatalogueRecord, Declaration, DeclaredSource
 from provenance.states import GROUNDS, SELLER, SOURCE_KINDS, SOURCE_USES
 from provenance.terms import begins_at, ends_at
@@ -162,6 +163,7 @@ def sign_declaration(
         links=sorted(set(_named(sources))),
         digests={"declaration": kept.digest},
     )
+    findings.remedy(tx, declaration)
     return declaration
 
 
@@ -191,6 +193,7 @@ def withdraw_authorisation(
         raise Conflict("This withdrawal is recorded already.", code="already_withdrawn")
     authorisation.withdrawn_at, authorisation.withdrawal_reason = tx.now, reason
     tx.record(declaration.id, "authorisation.withdrawn", by=role, facts={"authorisation": authorisation.id})
+    reevaluate_later(tx, declaration.id, AUTHORISATION_WITHDRAWN)
     return authorisation
 
 

@@ -6,7 +6,7 @@ is withdrawn, new trades stop at that moment, those of descendants included. Not
 
 from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, or_, select
 
 from exchange import clock
 from exchange.db import Transaction
@@ -14,10 +14,11 @@ from exchange.errors import Refused
 from exchange.gates import Step, gate
 from exchange.oversight.restraints import refuse_restrained
 from provenance import purposes
+from provenance.finding_models import Finding
 from provenance.government import government_sources_stand
 from provenance.lineage import trace
 from provenance.models import Authorisation, Declaration, DeclaredSource
-from provenance.states import ANONYMISED, AUTHORISED
+from provenance.states import ANONYMISED, AUTHORISED, SUSPECTED, UNSETTLED
 
 
 @gate("G-05")
@@ -167,12 +168,48 @@ def unrestrained(tx: Transaction, declaration_id: str) -> None:
     refuse_restrained(tx, declaration_id, *(link.declaration.id for link in links), *agreements)
 
 
+@gate("P-09", "PI-06")
+def unsuspected(tx: Transaction, declaration_id: str) -> None:
+    """No finding speaks against the declaration, nor against one whose goods stand in it, that is not settled.
+
+    Suspected, new trades pause until the question is answered and decided; established, until a new declaration
+    remedies it (DESIGN 5).
+    """
+    links = trace(tx.session, declaration_id)
+    passing = {link.acquisition.declaration_id for link in links if link.acquisition is not None and link.passing}
+    against = select(Finding).where(Finding.declaration_id.in_({declaration_id, *passing}))
+    # What a use means once it is decided, the classification says: nothing has to be declared anew.
+    hinders = or_(Finding.state.in_(SUSPECTED), and_(Finding.state.in_(UNSETTLED), Finding.kind != "use"))
+    finding = tx.first(against.where(hinders).order_by(Finding.id))
+    if finding is None:
+        return
+    if finding.state in SUSPECTED:
+        problem, code = "A finding speaks against the declaration and is not settled: %(title)s.", "finding_open"
+        remedy = "Answer the finding; reviewers decide what you deny."
+    else:
+        problem, code = "A finding against the declaration was established: %(title)s.", "finding_established"
+        remedy = "Sign a new declaration that says so, and list that."
+    if finding.declaration_id != declaration_id:
+        remedy = "Wait until the seller of what you bought has settled it."
+    raise Refused(
+        "PI-06" if finding.kind == "personal" else "P-09",
+        problem,
+        remedy=remedy,
+        code=code,
+        subjects=(declaration_id, finding.id),
+        title=finding.title,
+    )
+
+
 # -- the steps -------------------------------------------------------------------------------------------------------
 
 SIGNING = Step(
     "provenance.sign_declaration", (truth_undertaken, described, grounded, authorised, licensed, gathered_fairly)
 )
-STANDING = Step("provenance.standing", (signed, grounded, authorised, licensed, government_sources_stand, unrestrained))
+STANDING = Step(
+    "provenance.standing",
+    (signed, grounded, authorised, licensed, government_sources_stand, unrestrained, unsuspected),
+)
 
 
 # -- the sale ---------------------------------------------------------------------------------------------------------

@@ -1,19 +1,22 @@
 """Lineage: every source behind a declaration, through all that was bought here, in one recursive query."""
 
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from exchange.errors import NotFound
 from exchange.members.models import Organisation
+from provenance.finding_models import Finding
 from provenance.models import Acquisition, Agreement, CatalogueRecord, Declaration, DeclaredSource
-from provenance.states import GOVERNMENT_KINDS, PASSING_USES
+from provenance.states import ESTABLISHED, GOVERNMENT_KINDS, PASSING_USES
 
+#: Positions of sources that were found lie beyond all that are declared.
+_FOUND_FROM = 1_000_000
 #: Kinds of organisation whose data is government data (Art. 10, 66(2)), whatever a source is labelled.
 _GOVERNMENT_HOLDERS = frozenset({"department", "organ"})
 
@@ -23,7 +26,8 @@ class SourceLink:
     """One source of one declaration in the closure, with all that it names.
 
     ``passing`` says that what the source holds stands in the product: some path from the root to it was incorporated or
-    derived all along. ``depth`` is 0 for the root's own sources and grows by one with each purchase.
+    derived all along. ``depth`` is 0 for the root's own sources and grows by one with each purchase. ``found``: not the
+    declaration names the source but an established finding. ``settled``: reviewers held that the use passes nothing on.
     """
 
     declaration: Declaration
@@ -34,6 +38,8 @@ class SourceLink:
     holder: Organisation | None
     passing: bool
     depth: int
+    found: bool = False
+    settled: bool = False
 
     @property
     def government(self) -> bool:
@@ -75,10 +81,10 @@ def trace(session: Session, declaration_id: str) -> tuple[SourceLink, ...]:
         if source is None:  # a draft without sources yet
             continue
         by_declaration[source.declaration_id][source.position] = row
-        if row.passing and source.use in PASSING_USES:
+        if row.passing and row.passes:
             passing.add((source.declaration_id, source.position))
     depths = _depths(declaration_id, by_declaration)
-    return tuple(
+    links = [
         SourceLink(
             declaration=row.Declaration,
             source=row.DeclaredSource,
@@ -88,10 +94,67 @@ def trace(session: Session, declaration_id: str) -> tuple[SourceLink, ...]:
             holder=row.Organisation,
             passing=(declaration, position) in passing,
             depth=depth,
+            settled=row.settled,
         )
         for declaration, depth in depths.items()
         for position, row in sorted(by_declaration[declaration].items())
+    ]
+    against = {finding_id for row in rows for finding_id in row.found or ()}
+    if not against:
+        return tuple(links)
+    reached = {row.Declaration.id for row in rows if row.passing}
+    return (*links, *_found(_established(session, against), by_declaration, depths, reached))
+
+
+def _established(session: Session, finding_ids: Iterable[str]) -> Sequence[Any]:
+    """Findings of undeclared sources, oldest first, each with the record it names and the department that holds it."""
+    statement = (
+        select(Finding, CatalogueRecord, Organisation)
+        .join(CatalogueRecord, CatalogueRecord.id == Finding.record_id)
+        .join(Organisation, Organisation.id == CatalogueRecord.department_org_id)
+        .where(Finding.id.in_(sorted(finding_ids)))
+        .order_by(Finding.id)
     )
+    return session.execute(statement).all()
+
+
+def _found(
+    established: Iterable[Any],
+    by_declaration: Mapping[str, Mapping[int, Any]],
+    depths: Mapping[str, int],
+    reached: Collection[str],
+) -> Iterator[SourceLink]:
+    """Sources that nobody declared and findings established, as if they stood in the declaration they speak against."""
+    for row in established:
+        finding = row.Finding
+        present = by_declaration[finding.declaration_id]
+        source = DeclaredSource(  # of no session: nobody declared it
+            declaration_id=finding.declaration_id,
+            revision=0,
+            position=_FOUND_FROM + int(finding.fingerprint[:3].hex(), 16),
+            kind="government_open",
+            title=finding.title,
+            holder=row.Organisation.name,
+            holder_org_id=row.Organisation.id,
+            method="",
+            territory="",
+            licence="",
+            record_id=finding.record_id,
+            use="derived",
+            external_number="",
+            not_intrusive=False,
+        )
+        yield SourceLink(
+            declaration=next(iter(present.values())).Declaration,
+            source=source,
+            record=row.CatalogueRecord,
+            agreement=None,
+            acquisition=None,
+            holder=row.Organisation,
+            passing=finding.declaration_id in reached,
+            depth=depths[finding.declaration_id],
+            found=True,
+        )
 
 
 def rows_behind(connection: Connection, declaration_id: str) -> list[Any]:
@@ -155,7 +218,7 @@ def _closure() -> Select[*tuple[Any, ...]]:
         .cte("upstream", recursive=True)
     )
     further = (
-        select(Acquisition.declaration_id, and_(upstream.c.passing, DeclaredSource.use.in_(PASSING_USES)))
+        select(Acquisition.declaration_id, and_(upstream.c.passing, _passes()))
         .select_from(upstream)
         .join(Declaration, Declaration.id == upstream.c.declaration_id)
         .join(DeclaredSource, _present_source())
@@ -167,7 +230,18 @@ def _closure() -> Select[*tuple[Any, ...]]:
         DeclaredSource.holder_org_id, case((DeclaredSource.kind == "self_collected", Declaration.org_id))
     )
     return (
-        select(closure.c.passing, Declaration, DeclaredSource, CatalogueRecord, Agreement, Acquisition, Organisation)
+        select(
+            closure.c.passing,
+            _passes().label("passes"),
+            _use_found("dismissed").label("settled"),
+            _found_against().label("found"),
+            Declaration,
+            DeclaredSource,
+            CatalogueRecord,
+            Agreement,
+            Acquisition,
+            Organisation,
+        )
         .select_from(closure)
         .join(Declaration, Declaration.id == closure.c.declaration_id)
         .outerjoin(DeclaredSource, _present_source())
@@ -175,6 +249,36 @@ def _closure() -> Select[*tuple[Any, ...]]:
         .outerjoin(Agreement, Agreement.id == DeclaredSource.agreement_id)
         .outerjoin(Acquisition, Acquisition.id == DeclaredSource.acquisition_id)
         .outerjoin(Organisation, Organisation.id == holder_id)
+    )
+
+
+def _passes() -> ColumnElement[bool]:
+    """Whether what a source holds stands in what was made with it: as declared, or as reviewers found."""
+    return or_(DeclaredSource.use.in_(PASSING_USES), _use_found(*ESTABLISHED))
+
+
+def _use_found(*states: str) -> ColumnElement[bool]:
+    """Whether a finding about how a source was used is in one of ``states``."""
+    return exists().where(
+        Finding.declaration_id == DeclaredSource.declaration_id,
+        Finding.kind == "use",
+        Finding.position == DeclaredSource.position,
+        Finding.state.in_(states),
+    )
+
+
+def _found_against() -> ColumnElement[Any]:
+    """The ids of established findings of government sources that the declaration does not name."""
+    return (
+        select(func.array_agg(Finding.id))
+        .where(
+            Finding.declaration_id == Declaration.id,
+            Finding.kind == "derivation",
+            Finding.record_id.is_not(None),
+            Finding.state.in_(ESTABLISHED),
+        )
+        .correlate(Declaration)
+        .scalar_subquery()
     )
 
 

@@ -32,6 +32,11 @@ _TOUCHED = Text(
     zh="本产品在制作中参照了政务数据，成品不含该数据；由两名审核员认定。",
     en="Government data helped to make this product and does not stand in it; two reviewers decide what that means.",
 )
+_SHAPED = Text(
+    zh="本产品在制作中参照了政务数据，两名审核员认定成品不含该数据；予以记录，可以自愿选择交易场所。",
+    en="Government data helped to make this product; two reviewers held that it does not stand in it. This is recorded;"
+    " trading at an exchange is voluntary.",
+)
 _FREE = Text(
     zh="未发现政务数据来源；可以自愿选择在依法设立的数据交易服务机构交易。",
     en="No government source is known; trading at an exchange is voluntary.",
@@ -93,14 +98,22 @@ def classification_of(declaration_id: str, links: Sequence[SourceLink]) -> Class
     """The classification that follows from all sources behind a declaration."""
     government = [link for link in links if link.government]
     derived = any(link.passing for link in government)
-    undecided = bool(government) and not derived
+    undecided = not derived and any(not settled(link, links) for link in government)
     return Classification(
         government_derived=derived,
         needs_decision=undecided,
         chain=tuple(_chain(declaration_id, links, government)),
         rules=("P-08", "G-01") if derived else ("P-08",),
-        text=_DERIVED if derived else _TOUCHED if undecided else _FREE,
+        text=_DERIVED if derived else _TOUCHED if undecided else _SHAPED if government else _FREE,
     )
+
+
+def settled(link: SourceLink, links: Sequence[SourceLink]) -> bool:
+    """Whether reviewers held, at the source or at every purchase that leads to it, that nothing of it is passed on."""
+    if link.settled:
+        return True
+    leading = [each for each in links if each.acquisition and each.acquisition.declaration_id == link.declaration.id]
+    return bool(leading) and all(settled(each, links) for each in leading)
 
 
 @gate("G-01", "P-08")

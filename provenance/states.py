@@ -3,6 +3,8 @@
 from exchange.lifecycle import CLOCK, Edge, Lifecycle
 
 USER, DEPARTMENT, SELLER = "user", "department", "seller"
+#: The exchange's own work, and those who review for it.
+EXCHANGE, REVIEWER = "exchange", "compliance_reviewer"
 _EITHER = (USER, DEPARTMENT)
 
 #: 政务数据利用协议 (Art. 19): the user signs first, the department's signature puts it in force. One that was signed
@@ -56,6 +58,44 @@ DATA_REQUEST = Lifecycle(
 
 #: Working days in which each kind of request is answered, and by which its period is extended at most (G-11, G-12).
 ANSWER_DAYS = {"conditional": 10, "sharing": 5}
+
+#: 疑点 (DESIGN 5): something that speaks against a declaration is a question to the party that made it. Until it is
+#: settled nothing new is traded on the declaration. What the party denies, and how a source was used, two reviewers
+#: decide; against them the party may appeal once, to two others. A new declaration that says it remedies the old one.
+FINDING = Lifecycle(
+    "finding",
+    initial="open",
+    final=frozenset({"dismissed", "remedied"}),
+    edges={
+        ("open", "accept"): Edge("accepted", (SELLER,), "finding.accepted"),
+        ("open", "refute"): Edge("in_review", (SELLER,), "finding.refuted"),
+        ("open", "put"): Edge("in_review", (EXCHANGE,), "finding.put_to_reviewers"),
+        ("open", "lapse"): Edge("overdue", (CLOCK,), "finding.overdue"),
+        ("overdue", "accept"): Edge("accepted", (SELLER,), "finding.accepted"),
+        ("overdue", "refute"): Edge("in_review", (SELLER,), "finding.refuted"),
+        ("overdue", "confirm"): Edge("confirmed", (REVIEWER,), "finding.confirmed"),
+        ("in_review", "confirm"): Edge("confirmed", (REVIEWER,), "finding.confirmed"),
+        ("in_review", "dismiss"): Edge("dismissed", (REVIEWER,), "finding.dismissed"),
+        ("confirmed", "appeal"): Edge("appealed", (SELLER,), "finding.appealed"),
+        ("appealed", "confirm"): Edge("affirmed", (REVIEWER,), "finding.affirmed"),
+        ("appealed", "dismiss"): Edge("dismissed", (REVIEWER,), "finding.overturned"),
+        **{
+            (state, "remedy"): Edge("remedied", (SELLER,), "finding.remedied")
+            for state in ("accepted", "confirmed", "affirmed")
+        },
+    },
+)
+#: The finding is not settled, and speaks of something that may or may not be so: new trades pause.
+SUSPECTED = frozenset({"open", "overdue", "in_review", "appealed"})
+#: It is so: what the finding names is a source of the declaration, whatever that says.
+ESTABLISHED = frozenset({"accepted", "confirmed", "appealed", "affirmed", "remedied"})
+#: Nothing new is traded on the declaration.
+UNSETTLED = SUSPECTED | {"accepted", "confirmed", "affirmed"}
+
+#: What a finding says: rows or figures of something registered (``derivation``), personal information that nobody
+#: declared (``personal``), people who can be singled out (``anonymity``), how a declared source was used (``use``), or
+#: what somebody reported (``reported``).
+FINDING_KINDS = ("derivation", "personal", "anonymity", "use", "reported")
 
 #: 开放属性 (Art. 17): 无条件开放, 有条件开放, 不予开放.
 OPEN_ATTRIBUTES = ("unconditional", "conditional", "closed")

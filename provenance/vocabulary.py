@@ -127,6 +127,63 @@ FIELDS: Mapping[str, Text] = MappingProxyType(
     }
 )
 
+#: Kinds of findings.
+FINDINGS: Mapping[str, Text] = MappingProxyType(
+    {
+        "derivation": Text(zh="疑似来自已登记的数据", en="May come from registered data"),
+        "personal": Text(zh="未申报的个人信息", en="Personal information that is not declared"),
+        "anonymity": Text(zh="可能识别到个人", en="People may be singled out"),
+        "use": Text(zh="政务数据的使用方式", en="How government data was used"),
+        "reported": Text(zh="举报", en="Reported"),
+    }
+)
+#: What each kind of finding asks.
+FINDING_QUESTIONS: Mapping[str, Text] = MappingProxyType(
+    {
+        "derivation": Text(
+            zh="文件中的内容与已登记的数据相符，而来源说明未列明该数据。是否使用了该数据？",
+            en="What the file holds agrees with registered data that the declaration does not name. Was it used?",
+        ),
+        "personal": Text(
+            zh="文件中发现个人信息特征，而来源说明称不含个人信息。是否含有个人信息？",
+            en="The file holds what looks like personal information, and the declaration says there is none. Is there?",
+        ),
+        "anonymity": Text(
+            zh="部分记录可能指向特定个人。这是供核查的事实，不是法律结论。",
+            en="Some rows may point at single people. This is evidence to look at, not a legal conclusion.",
+        ),
+        "use": Text(
+            zh="来源说明称该政务数据未进入成品。由两名审核员认定；对认定不服的，可以申诉一次。",
+            en="The declaration says that this government data does not stand in the product. Two reviewers decide"
+            " whether that is so; the party may appeal once.",
+        ),
+        "reported": Text(
+            zh="收到针对该产品来源的举报，请说明。", en="The origin of this product was reported; say what is so."
+        ),
+    }
+)
+#: What reviewers hold.
+OUTCOMES: Mapping[str, Text] = MappingProxyType(
+    {"confirm": Text(zh="成立", en="It is so"), "dismiss": Text(zh="不成立", en="It is not so")}
+)
+#: Names of facts in a finding's evidence.
+EVIDENCE: Mapping[str, Text] = MappingProxyType(
+    {
+        "columns": Text(zh="字段", en="Columns"),
+        "column": Text(zh="字段", en="Column"),
+        "confidence": Text(zh="把握", en="Confidence"),
+        "count": Text(zh="数量", en="Count"),
+        "holder": Text(zh="持有人", en="Holder"),
+        "kind": Text(zh="类型", en="Kind"),
+        "rows": Text(zh="行数", en="Rows"),
+        "samples": Text(zh="样例（已遮盖）", en="Samples (masked)"),
+        "sample_rows": Text(zh="样例行", en="Sample rows"),
+        "share_permille": Text(zh="占比（千分之）", en="Share (per mille)"),
+        "statement": Text(zh="陈述", en="Statement"),
+        "use": Text(zh="使用方式", en="Use"),
+    }
+)
+
 #: What came, went or changed between two versions.
 CHANGES: Mapping[str, Text] = MappingProxyType(
     {

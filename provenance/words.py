@@ -17,6 +17,15 @@ STATES: States = {
     ("data_request", "withdrawn"): (N_("Withdrawn"), "stopped"),
     ("declaration", "draft"): (N_("Draft declaration"), "waiting"),
     ("declaration", "signed"): (N_("Signed declaration"), "done"),
+    ("finding", "open"): (N_("Finding waits for the answer"), "waiting"),
+    ("finding", "overdue"): (N_("Not answered in time"), "stopped"),
+    ("finding", "accepted"): (N_("Accepted: a new declaration is owed"), "waiting"),
+    ("finding", "in_review"): (N_("Reviewers decide"), "waiting"),
+    ("finding", "confirmed"): (N_("Confirmed"), "stopped"),
+    ("finding", "appealed"): (N_("Appealed: other reviewers decide"), "waiting"),
+    ("finding", "affirmed"): (N_("Confirmed on appeal"), "stopped"),
+    ("finding", "dismissed"): (N_("Dismissed"), "done"),
+    ("finding", "remedied"): (N_("Remedied by a new declaration"), "done"),
 }
 ACTIONS: Words = {
     "catalogue.recorded": N_("The department entered a catalogue record"),
@@ -41,8 +50,21 @@ ACTIONS: Words = {
     "declaration.evidenced": N_("An evidence file was kept with the declaration"),
     "declaration.signed": N_("The declaration of provenance was signed"),
     "authorisation.withdrawn": N_("A grantor withdrew its authorisation"),
+    "declaration.reevaluated": N_("The declaration was looked at again after a change upstream"),
+    "finding.raised": N_("Something was found that speaks against the declaration"),
+    "finding.put_to_reviewers": N_("The use of government data was put to two reviewers"),
+    "finding.accepted": N_("The party accepted the finding"),
+    "finding.refuted": N_("The party denied the finding"),
+    "finding.overdue": N_("The finding was not answered in time"),
+    "finding.voted": N_("A reviewer gave an opinion on the finding"),
+    "finding.confirmed": N_("Two reviewers confirmed the finding"),
+    "finding.dismissed": N_("Two reviewers dismissed the finding"),
+    "finding.appealed": N_("The party appealed against the decision"),
+    "finding.affirmed": N_("Two other reviewers upheld the decision"),
+    "finding.overturned": N_("Two other reviewers overturned the decision"),
+    "finding.remedied": N_("A new declaration remedied the finding"),
     "acquisition.recorded": N_("What was bought here was recorded for later declarations"),
 }
 
 #: What a party hears of when somebody else, or nobody, did it.
-TOLD = frozenset(action for action in ACTIONS if action.partition(".")[0] in {"agreement", "data_request"})
+TOLD = frozenset(action for action in ACTIONS if action.partition(".")[0] in {"agreement", "data_request", "finding"})

@@ -1,7 +1,7 @@
 """What falls due in this room, and what its outbox asks for.
 
-Of the news of other rooms only revisions are listened for. Whether a party or a declaration still has standing is asked
-by the gates at each step, and by the clocks when they are about to take theirs.
+Of the news of other rooms revisions and changes of origin are listened for. Whether a party or a declaration still has
+standing is asked by the gates at each step, and by the clocks when they are about to take theirs.
 """
 
 import functools
@@ -15,6 +15,7 @@ from exchange.errors import Unavailable
 from exchange.handlers import Handler
 from exchange.jobs import Carrier, DueHandler, Round
 from listings.revisions import REVISED
+from provenance.changes import CHANGED
 from settlement import (
     deadlines,
     extensions,
@@ -29,6 +30,7 @@ from settlement import (
     payment_orders,
     payout_accounts,
     refunds,
+    upstream,
 )
 from settlement.gateways.stripe_gateway import StripeGateway
 from settlement.reconciliation import reconcile
@@ -48,8 +50,9 @@ DUE: Mapping[str, DueHandler] = {
     "lot.held": payment_orders.flag_long_hold,
     "grant.expire": grants.expire_grant,
     grants.REVISED: grants.tell_holders,
+    CHANGED: upstream.tell_holders,
 }
-HANDLERS: Mapping[str, Handler] = {REVISED: grants.plan_telling}
+HANDLERS: Mapping[str, Handler] = {REVISED: grants.plan_telling, CHANGED: upstream.plan_telling}
 
 money.OUTCOMES.update(dict.fromkeys(lots_money.HEARD, lots_money.heard))
 money.OUTCOMES.update(dict.fromkeys(refunds.HEARD, refunds.heard))

@@ -118,6 +118,7 @@ ACTIONS: Words = {
     "grant.expired": N_("The right to use ended"),
     "grant.revoked": N_("The right to use was revoked"),
     "grant.revised": N_("Newer data of the product was published"),
+    "grant.origin_changed": N_("The origin of the product was looked at again: read its page"),
     "extension.proposed": N_("A later deadline was proposed"),
     "extension.agreed": N_("The later deadline was agreed"),
     "extension.declined": N_("The later deadline was declined"),

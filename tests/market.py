@@ -19,7 +19,7 @@ from listings.models import Version
 from listings.offers import Terms
 from listings.states import CHECKLIST
 from listings.versions import Description
-from provenance import declarations, records, register
+from provenance import declarations, finding_queries, records, register
 from provenance.declarations import Content, Source
 from provenance.grading import ELEMENTS, OBJECTS, Form
 from provenance.records import RecordEntry
@@ -121,7 +121,7 @@ def received(seller: Party, content: bytes = CSV, *, name: str = "visitors.csv",
     return deposit_id
 
 
-def declared(seller: Party, *sources: Source) -> str:
+def declared(seller: Party, *sources: Source, personal_information: bool = False) -> str:
     """The id of a signed declaration, on the ground of anonymisation."""
     content = Content(
         sources=sources or (OWN_SOURCE,),
@@ -129,6 +129,7 @@ def declared(seller: Party, *sources: Source) -> str:
         anonymisation_method="按日汇总，不含个人记录 / sums by day, no records of people",
         anonymisation_evidence=bytes(32),
         processing_steps=(("aggregate", "sum by station and day"),),
+        personal_information=personal_information,
         truth_undertaken=True,
     )
     declaration_id = declarations.declare(seller.actor, content).id
@@ -188,13 +189,17 @@ def submitted(
     content: bytes = CSV,
     description: Description = DESCRIPTION,
     product_id: str | None = None,
+    personal_information: bool = False,
 ) -> Version:
     """A version that waits for reviewers."""
     if product_id is None:
         version_id = versions.create_product(seller.actor, description).id
     else:
         version_id = versions.add_version(seller.actor, product_id, description).id
-    deposit_id, declaration_id = deposited(seller, content), declared(seller, *sources)
+    deposit_id, declaration_id = (
+        deposited(seller, content),
+        declared(seller, *sources, personal_information=personal_information),
+    )
     versions.attach(seller.actor, version_id, deposit_id=deposit_id, declaration_id=declaration_id)
     grading.grade_version(seller.actor, version_id, GRADED)
     versions.submit(seller.actor, version_id)
@@ -209,6 +214,12 @@ def approved(db: object, version: Version) -> Version:
     return (
         now if now.state == "notice" else review.approve(staff(db, "compliance_reviewer"), version.id, checklist=PASSED)
     )
+
+
+def findings_of(version: Version) -> list[str]:
+    """The findings against a version's declaration, oldest first."""
+    with read() as session:
+        return [one["id"] for one in finding_queries.of_declaration(session, version.declaration_id or "")]
 
 
 def until(moment: object) -> timedelta:
@@ -230,12 +241,20 @@ def published_product(
     content: bytes = CSV,
     description: Description = DESCRIPTION,
     terms: Terms = TERMS,
+    personal_information: bool = False,
     **changes: object,
 ) -> Published:
     """A product on sale with one offer; ``changes`` are to the offer's terms. Needs the fixture ``market``.
 
     The demonstration's clock moves past the public notice.
     """
-    version = published(approved(db, submitted(seller, *sources, content=content, description=description)))
+    version = published(
+        approved(
+            db,
+            submitted(
+                seller, *sources, content=content, description=description, personal_information=personal_information
+            ),
+        )
+    )
     offer = offers.open_offer(seller.actor, version.id, replace(terms, **changes))  # type: ignore[arg-type]
     return Published(version.product_id, version.id, offer.id, version.deposit_id or "", version.declaration_id or "")

@@ -77,12 +77,13 @@ def anonymity(
     """
 
     def look(table: Table) -> Result:
-        return _of_table(table, progress, quasi_identifiers, sensitive)
+        return of_table(table, progress, quasi_identifiers, sensitive)
 
     return scan_tables(path, limits, progress, look)
 
 
-def _of_table(table: Table, progress: Progress, quasi_identifiers: Sequence[str], sensitive: Sequence[str]) -> Result:
+def of_table(table: Table, progress: Progress, quasi_identifiers: Sequence[str], sensitive: Sequence[str]) -> Result:
+    """As ``anonymity``, of a table that is loaded."""
     names = [column.name for column in table.columns]
     declared = _positions(names, quasi_identifiers)
     secrets = _positions(names, sensitive) or _suggested(table, _SECRETS)

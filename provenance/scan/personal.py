@@ -54,13 +54,14 @@ def personal(path: str, limits: Limits, progress: Progress) -> Result:
     Raises:
         ScanRefused: see `provenance.scan.tables.load`.
     """
-    result = scan_tables(path, limits, progress, lambda table: _of_table(table, progress))
+    result = scan_tables(path, limits, progress, lambda table: of_table(table, progress))
     if "tables" in result:
         result |= {key: any(table[key] for table in result["tables"]) for key in ("personal", "sensitive")}
     return result
 
 
-def _of_table(table: Table, progress: Progress) -> Result:
+def of_table(table: Table, progress: Progress) -> Result:
+    """As ``personal``, of a table that is loaded."""
     findings: list[dict[str, Any]] = []
     for position, column in enumerate(table.columns):
         findings += _column(table, position, column)

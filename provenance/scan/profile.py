@@ -48,10 +48,11 @@ def profile(path: str, limits: Limits, progress: Progress) -> Result:
     Raises:
         ScanRefused: see `provenance.scan.tables.load`.
     """
-    return scan_tables(path, limits, progress, lambda table: _profile(table, progress))
+    return scan_tables(path, limits, progress, lambda table: of_table(table, progress))
 
 
-def _profile(table: Table, progress: Progress) -> Result:
+def of_table(table: Table, progress: Progress) -> Result:
+    """As ``profile``, of a table that is loaded."""
     columns = []
     for position, column in enumerate(table.columns):
         columns.append(_column(table, position, column))

@@ -47,6 +47,7 @@ _ENVIRONMENT = {
 }
 
 _SCANS = {
+    "examine": "provenance.scan.examine:examine",
     "profile": "provenance.scan.profile:profile",
     "personal": "provenance.scan.personal:personal",
     "anonymity": "provenance.scan.anonymity:anonymity",

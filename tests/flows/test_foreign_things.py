@@ -18,14 +18,18 @@ from werkzeug.routing import Rule
 
 from exchange import clock
 from exchange.actors import Actor
-from exchange.db import read
+from exchange.db import read, transaction
 from exchange.journal.models import JournalEntry
 from exchange.members import invitations
 from exchange.members.models import IdentityDocument
 from exchange.money import Money
 from exchange.web.access import guard_of
+from exchange.workdays import beijing_date
 from listings import notice, offers, versions
-from provenance import register
+from provenance import data_requests, findings, register
+from provenance.data_requests import Receipt
+from provenance.finding_models import Finding
+from provenance.findings import Suspicion
 from provenance.models import Acquisition, Authorisation
 from settlement import dispute_files, extensions, filings, lots, lots_disputes, money, refunds
 from settlement.delivery_models import PayoutAccount, Voucher
@@ -97,7 +101,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /directives/<directive_id>/lift": REASON,
     "POST /directives/<directive_id>/propose-lifting": REASON,
     "POST /directives/<directive_id>/send-back": REASON | {"answer_days": 3},
+    "POST /data-requests/<request_id>/extend": {"days": 5, "approved_by": "x"},
+    "POST /data-requests/<request_id>/refuse": REASON | {"legal_basis": "x"},
     "POST /filings/<filing_id>/decline": REASON,
+    "POST /findings/<finding_id>/accept": {},
+    "POST /findings/<finding_id>/appeal": {"appeal": "x"},
+    "POST /findings/<finding_id>/refute": {"answer": "x"},
+    "POST /findings/<finding_id>/vote": {"outcome": "dismiss", "reason": "x"},
     "POST /lots/<lot_id>/answer": {"answer": "x"},
     "POST /lots/<lot_id>/decided-refund": REASON | {"amount": ONE, "document_number": "2026-1"},
     "POST /lots/<lot_id>/deliver": {},
@@ -114,8 +124,6 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /versions/<version_id>": DESCRIBED,
     "POST /versions/<version_id>/approve": REVIEWED,
     "POST /versions/<version_id>/attach": {},
-    "POST /data-requests/<request_id>/extend": {"days": 3, "approved_by": "x"},
-    "POST /data-requests/<request_id>/refuse": REASON | {"legal_basis": "x"},
     "POST /data-reports/<report_id>/dismiss": REASON,
     "POST /data-reports/<report_id>/report": {"authority": "x", "reference": "1"},
     "POST /grade-lowerings/<lowering_id>/allow": REASON,
@@ -173,6 +181,8 @@ def things(site: Site) -> dict[str, str]:
         site.seller.actor, email="new@example.org", person_name="新同事", roles=frozenset({"viewer"})
     )
     declaration = origins.signed(site.seller, origins.on_grants(origins.grant()))
+    finding = _finding(declaration.id)
+    request = data_requests.receive(department.actor, _receipt(site.seller, record.id))
     draft = versions.create_product(site.seller.actor, DESCRIPTION)
     shown = market.approved(site, market.submitted(site.seller))
     objection = notice.object_to(site.buyer.actor, shown.id, statement="x")
@@ -185,7 +195,7 @@ def things(site: Site) -> dict[str, str]:
             "agreement_id": drafted.id,
             "appointment_id": f"apt_{'0' * 26}",
             "lowering_id": f"low_{'0' * 26}",
-            "request_id": f"req_{'0' * 26}",
+            "request_id": request.id,
             "report_id": f"drp_{'0' * 26}",
             "authorisation_id": session.scalars(
                 select(Authorisation.id).where(Authorisation.declaration_id == declaration.id)
@@ -203,6 +213,7 @@ def things(site: Site) -> dict[str, str]:
             "extension_id": extension.id,
             "file_id": f"csf_{'0' * 26}",
             "filing_id": filing.id,
+            "finding_id": finding.id,
             "inspection_id": f"isp_{'0' * 26}",
             "invitation_id": invitation.id,
             "letter_id": f"aut_{'0' * 26}",
@@ -227,6 +238,22 @@ def things(site: Site) -> dict[str, str]:
             "version_id": draft.id,
             "year": "2027",
         }
+
+
+def _finding(declaration_id: str) -> Finding:
+    with transaction(Actor(None, None, frozenset({"exchange"}))) as tx:
+        [finding] = findings.raise_findings(tx, declaration_id, [Suspicion("reported", "dep_x", "x")])
+        return finding
+
+
+def _receipt(applicant: Party, record_id: str) -> Receipt:
+    return Receipt(
+        kind="conditional",
+        official_number="2026-1",
+        applicant_org_id=applicant.org_id,
+        record_id=record_id,
+        received_on=beijing_date(clock.now()),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -155,7 +155,7 @@ def test_each_reader_has_their_next_step(site: Site, seller: Party) -> None:
 
 
 def test_no_value_of_the_goods_is_shown(site: Site, client: FlaskClient, seller: Party) -> None:
-    product = fair.published_product(site, seller, content=PEOPLE)
+    product = fair.published_product(site, seller, content=PEOPLE, personal_information=True)
     for lang in ("zh", "en"):
         page = seen(client, f"/products/{product.product_id}", lang)
         assert SECRET.decode() not in page

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -18,7 +18,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    _run(Path(__file__).with_name("0005_grading_down.sql"))
+    _run(Path(__file__).with_name("0006_grading_down.sql"))
 
 
 def _run(script: Path) -> None:

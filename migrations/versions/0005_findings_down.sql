@@ -1,0 +1,3 @@
+ALTER TABLE deposit DROP COLUMN scans;
+DROP TABLE finding_vote;
+DROP TABLE finding;

@@ -128,6 +128,7 @@ def faces() -> "list[ModuleType]":
     import exchange.oversight.views
     import listings.catalogue
     import listings.console
+    import listings.export_views
     import listings.grade_views
     import listings.views
     import provenance.console
@@ -137,7 +138,14 @@ def faces() -> "list[ModuleType]":
     import settlement.views
 
     parties = (listings.catalogue, settlement.views, settlement.lot_views, listings.views, provenance.views)
-    staff = (exchange.members.console, listings.console, listings.grade_views, provenance.console, settlement.console)
+    staff = (
+        exchange.members.console,
+        listings.console,
+        listings.grade_views,
+        listings.export_views,
+        provenance.console,
+        settlement.console,
+    )
     own = (exchange.members.views, exchange.members.notification_views)
     return [*parties, *own, *staff, exchange.oversight.views]
 

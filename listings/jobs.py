@@ -9,12 +9,14 @@ from typing import Any
 
 from exchange.handlers import Handler
 from exchange.jobs import Carrier, DueHandler
-from listings import deposits, intake, notice, upstream
+from listings import deposits, exports, intake, notice, upstream
 from provenance.changes import CHANGED
 
 DUE: Mapping[str, DueHandler] = {
     "deposit.lapse": deposits.lapse_deposit,
     "version.publish": notice.publish,
+    "export.remind": exports.remind_renewal,
+    "export.lapse": exports.lapse,
 }
 
 

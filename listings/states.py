@@ -113,6 +113,28 @@ REPORT_KINDS = ("core_data", "state_secret", "work_secret", "prohibited")
 #: 提供重要数据前的风险评估, the six points of NDR 31.
 RISK_POINTS = ("necessity", "risks", "recipient", "contract", "measures", "authority_rules")
 
+#: 出境评估: how data of a version may be given to a recipient outside the mainland. What is returned lacks facts.
+EXPORT = Lifecycle(
+    "export_assessment",
+    initial="opened",
+    final=frozenset({"refused", "withdrawn", "lapsed"}),
+    edges={
+        ("opened", "submit"): Edge("submitted", _SELLER, "export_assessment.submitted"),
+        ("submitted", "return"): Edge("opened", _REVIEWER, "export_assessment.returned"),
+        ("submitted", "second"): Edge("seconded", _REVIEWER, "export_assessment.seconded"),
+        ("submitted", "refuse"): Edge("refused", _REVIEWER, "export_assessment.refused"),
+        ("seconded", "approve"): Edge("valid", _REVIEWER, "export_assessment.approved"),
+        ("seconded", "refuse"): Edge("refused", _REVIEWER, "export_assessment.refused"),
+        ("opened", "withdraw"): Edge("withdrawn", _SELLER, "export_assessment.withdrawn"),
+        ("submitted", "withdraw"): Edge("withdrawn", _SELLER, "export_assessment.withdrawn"),
+        ("valid", "withdraw"): Edge("withdrawn", _SELLER, "export_assessment.withdrawn"),
+        ("valid", "remind"): Edge("valid", _CLOCK, "export_assessment.renewal_due"),
+        ("valid", "lapse"): Edge("lapsed", _CLOCK, "export_assessment.lapsed"),
+    },
+)
+#: Kinds of data that do not leave the mainland without a path.
+EXPORT_KINDS = ("personal", "sensitive", "important")
+
 #: What a reviewer checks, by rule id: declaration and grounds, category and grade, prohibited products.
 CHECKLIST = ("P-01", "P-03", "C-01", "N-01")
 CHECK_RESULTS = ("pass", "fail", "question")

@@ -29,6 +29,13 @@ STATES: States = {
     ("data_report", "open"): (N_("To be reported"), "waiting"),
     ("data_report", "reported"): (N_("Reported to the authority"), "done"),
     ("data_report", "dismissed"): (N_("Dismissed"), "done"),
+    ("export_assessment", "opened"): (N_("To be completed"), "waiting"),
+    ("export_assessment", "submitted"): (N_("Waits for two reviewers"), "waiting"),
+    ("export_assessment", "seconded"): (N_("One reviewer agreed"), "waiting"),
+    ("export_assessment", "valid"): (N_("Valid"), "live"),
+    ("export_assessment", "refused"): (N_("Refused"), "stopped"),
+    ("export_assessment", "withdrawn"): (N_("Withdrawn"), "done"),
+    ("export_assessment", "lapsed"): (N_("Lapsed"), "stopped"),
     ("offer", "open"): (N_("Open"), "live"),
     ("offer", "closed"): (N_("Closed"), "done"),
 }
@@ -52,6 +59,15 @@ ACTIONS: Words = {
     "grade_lowering.seconded": N_("The first of two reviewers agreed to the lower grade"),
     "grade_lowering.granted": N_("The lower grade was granted"),
     "grade_lowering.refused": N_("The lower grade was refused"),
+    "export_assessment.opened": N_("An assessment of giving data abroad was opened"),
+    "export_assessment.submitted": N_("The facts of the export were handed in"),
+    "export_assessment.returned": N_("The assessment was returned to be completed"),
+    "export_assessment.seconded": N_("The first of two reviewers agreed to the export"),
+    "export_assessment.approved": N_("The export is covered by a valid assessment"),
+    "export_assessment.refused": N_("The export was refused"),
+    "export_assessment.withdrawn": N_("The assessment was withdrawn"),
+    "export_assessment.renewal_due": N_("Renewal of the assessment can be asked for"),
+    "export_assessment.lapsed": N_("The assessment lapsed"),
     "data_report.made": N_("What must not be here was reported to the security administrator"),
     "data_report.reported": N_("The authority was told"),
     "data_report.dismissed": N_("The report was dismissed"),
@@ -102,6 +118,11 @@ GRADES: Words = {
     "important": N_("Important data"),
     "core": N_("Core data"),
 }
+EXPORT_KINDS: Words = {
+    "personal": N_("Personal information"),
+    "sensitive": N_("Sensitive personal information"),
+    "important": N_("Important data"),
+}
 REPORT_KINDS: Words = {
     "core_data": N_("Core data"),
     "state_secret": N_("State secret"),
@@ -145,7 +166,9 @@ COLUMN_TYPES: Words = {
 
 #: What a party hears of when somebody else, or nobody, did it.
 TOLD = frozenset(
-    action for action in ACTIONS if action.partition(".")[0] in {"listing", "objection", "deposit", "grade_lowering"}
+    action
+    for action in ACTIONS
+    if action.partition(".")[0] in {"listing", "objection", "deposit", "grade_lowering", "export_assessment"}
 )
 
 #: What scans for personal information look for.

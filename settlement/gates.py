@@ -12,6 +12,7 @@ from exchange.members import gates as member_gates
 from exchange.members.models import MemberKey, Membership, Signature
 from exchange.oversight import scopes
 from exchange.oversight.restraints import refuse_restrained
+from listings import exports
 from listings.models import Version
 from provenance import gates as provenance_gates
 from provenance import government, purposes
@@ -103,6 +104,12 @@ def purpose_offered(offer_id: str, offered: list[str], purpose: str) -> None:
         )
 
 
+@gate("X-01", "X-06")
+def export_covered(tx: Transaction, order: Order, *_about: Lot) -> None:
+    """What goes to a buyer outside the mainland is covered by a valid assessment."""
+    exports.export_covered(tx, order.version_id, order.buyer_org_id, order.purpose)
+
+
 @gate("K-05")
 def unrestrained(tx: Transaction, order: Order, *lots: Lot) -> None:
     """Neither the trade nor anything it is about is under a restraint, the goods' field and the market included."""
@@ -169,11 +176,12 @@ def received(tx: Transaction, _order: Order, lot: Lot) -> None:
     receipts.require_matching(tx, lot)
 
 
-REQUEST = Step("settlement.request", (two_parties, parties_vetted, purpose_covered, unrestrained))
-COUNTER = Step("settlement.counter", (two_parties, two_people, parties_vetted, standing, purpose_covered, unrestrained))
-SIGN = Step("settlement.sign", (two_parties, two_people, parties_vetted, standing, purpose_covered, unrestrained))
-PAY = Step("settlement.pay", (parties_vetted, standing, unrestrained, not_charged_back, in_time))
-DELIVER = Step("settlement.deliver", (unrestrained, not_charged_back))
+REQUEST = Step("settlement.request", (two_parties, parties_vetted, purpose_covered, export_covered, unrestrained))
+_CONTRACT = (two_parties, two_people, parties_vetted, standing, purpose_covered, export_covered, unrestrained)
+COUNTER = Step("settlement.counter", _CONTRACT)
+SIGN = Step("settlement.sign", _CONTRACT)
+PAY = Step("settlement.pay", (parties_vetted, standing, export_covered, unrestrained, not_charged_back, in_time))
+DELIVER = Step("settlement.deliver", (export_covered, unrestrained, not_charged_back))
 ACCEPT = Step("settlement.accept", (received,))
 RELEASE = Step("settlement.release", (releasable, unrestrained, not_charged_back))
 #: Behind these the clock of a lot stands still.

@@ -23,6 +23,7 @@ class Organisation(Base, Journalled):
 
     Bodies are keyed on their unified social credit code ``uscc``, natural persons on a blind index of their identity
     number (RULES I-03). ``name`` may be shown to everybody: a natural person's is masked, the full one is sealed.
+    ``territory`` is where it is registered (ISO 3166-1); nobody from outside the mainland is admitted yet (I-11).
     """
 
     __tablename__ = "organisation"
@@ -41,6 +42,7 @@ class Organisation(Base, Journalled):
     sealed_id_number: Mapped[bytes | None]
     sealed_name: Mapped[bytes | None]
     created_at: Mapped[datetime]
+    territory: Mapped[str] = mapped_column(server_default="CN", default="CN")
 
 
 class Person(Base, Journalled):

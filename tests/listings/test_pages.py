@@ -471,3 +471,26 @@ def test_important_data_and_a_lower_grade_have_their_forms(desk: Browser, review
     sent = reviewer.post(shown, "/console/grading", decide="allow", **{f"{asked.id}-reason": "sums only"})
     assert sent.status_code == 303
     assert "a second reviewer decides" in reviewer.get("/console/grading")
+
+
+def test_data_going_abroad_has_its_pages(desk: Browser, reviewer: Browser, seller: Party) -> None:
+    draft = fair.drafted(seller)
+    pages = f"/desk/versions/{draft.id}/exports"
+    assert f"/desk/versions/{draft.id}/exports" in desk.get(f"/desk/products/{draft.product_id}")
+    assert "cannot be admitted to this exchange yet" in desk.get(pages)
+    export = {"recipient": "Example Ltd", "territory": "HK", "kinds": "personal", "purposes": "research"}
+    opened = desk.post(pages, pages, **export)
+    assert opened.status_code == 303
+    assert "Whether it holds personal information" in desk.get(opened.location)
+    facts = {"facts.foreign_authority": "false", "facts.personal_information": "true", "facts.ordinary_persons": "5"}
+    submitted = desk.post(f"{opened.location}/submit", opened.location, documents=f"{'ab' * 32}\n", **facts)
+    assert submitted.status_code == 303
+    assert "What is unknown is not presumed favourable." in desk.get(opened.location)
+    case = opened.location.replace("/desk/", "/console/")
+    assert "Example Ltd" in reviewer.get("/console/exports")
+    assert "Facts are missing" in reviewer.get(case)
+    shows(reviewer.post(case, case, decide="agree", **{"decision-reason": "x"}), "facts_missing", 409)
+    sent = reviewer.post(case, case, decide="return", **{"decision-reason": "complete it"})
+    assert sent.status_code == 303
+    assert "complete it" in desk.get(opened.location)
+    assert desk.post(f"{opened.location}/withdraw", opened.location).status_code == 303

@@ -1,0 +1,2 @@
+DROP TABLE export_assessment;
+ALTER TABLE organisation DROP COLUMN territory;

@@ -14,6 +14,7 @@ from exchange.web.views import Answer, blueprint, done
 from listings import desk_queries, grade_queries, notice, queries, review, schemas, words
 from listings.models import Version
 from listings.states import CATEGORIES, CHECKLIST, REVIEWER
+from provenance import vocabulary
 from provenance.grading import ELEMENTS
 from provenance.purposes import PURPOSES
 
@@ -56,8 +57,8 @@ def _case(version_id: str, form: Form) -> Answer:
         results=[(code, gettext(word)) for code, word in words.RESULTS.items()],
         result_words=words.RESULTS,
         column_types=words.COLUMN_TYPES,
-        scan_kinds=words.SCAN_KINDS,
-        confidences=words.CONFIDENCES,
+        scan_kinds=vocabulary.SCANNED,
+        confidences=vocabulary.CONFIDENCES,
         decisions=words.DECISIONS,
         category=CATEGORIES[shown["category"]],
         grades=words.GRADES,

@@ -24,6 +24,7 @@ from exchange.web.forms import CSRF, Form
 from exchange.web.views import Answer, blueprint, done
 from listings import deposits, queries, words
 from listings.streams import BLOCK_BYTES, reader
+from provenance import vocabulary
 
 deposit_pages = blueprint("deposits", __name__, url_prefix="/desk/deposits")
 
@@ -61,8 +62,8 @@ def _page(deposit_id: str) -> str:
         deposit=deposit,
         rejections=words.REJECTIONS,
         column_types=words.COLUMN_TYPES,
-        scan_kinds=words.SCAN_KINDS,
-        confidences=words.CONFIDENCES,
+        scan_kinds=vocabulary.SCANNED,
+        confidences=vocabulary.CONFIDENCES,
     )
 
 

@@ -126,13 +126,23 @@ def record_scans(tx: Transaction, deposit_id: str, profile: dict[str, Any], scan
     """Keep what the scans found (see `provenance.scan.examine`)."""
     tx.actor.need(EXCHANGE)
     deposit = tx.lock(Deposit, deposit_id)
-    deposit.profile = profile
+    deposit.profile = without_personal_values(profile, scans["personal"])
     deposit.scans = scans
     facts = {"format": profile["format"], "rows": str(profile["rows"]), "columns": len(profile["columns"])}
     report = hashlib.sha256(canonical.dumps(scans)).digest()
     digests = {"schema": bytes.fromhex(profile["schema_sha256"]), "scans": report}
     tx.advance(deposit, "profile", by=EXCHANGE, facts=facts, digests=digests)
     return deposit
+
+
+def without_personal_values(profile: dict[str, Any], personal: dict[str, Any]) -> dict[str, Any]:
+    """The profile with no value of a column that holds personal information: a lowest number may be somebody's."""
+    found = {one["position"] for one in personal["findings"] if one["where"] != "name" and one["confidence"] != "low"}
+    columns = [
+        {**column, "min": None, "max": None, "values": [], "histogram": []} if position in found else column
+        for position, column in enumerate(profile["columns"])
+    ]
+    return {**profile, "columns": columns}
 
 
 @verb

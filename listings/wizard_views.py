@@ -17,6 +17,7 @@ from exchange.web.views import Answer, blueprint, done
 from listings import deposits, desk_queries, offers, schemas, versions, words
 from listings.states import CATEGORIES, LISTING_OPEN
 from provenance import queries as provenance_queries
+from provenance import vocabulary
 from provenance.purposes import PURPOSES
 
 wizard = blueprint("wizard", __name__, url_prefix="/desk")
@@ -148,8 +149,8 @@ def _goods(form: Form, version_id: str) -> Answer:
         deposit=draft["deposit"],
         rejections=words.REJECTIONS,
         column_types=words.COLUMN_TYPES,
-        scan_kinds=words.SCAN_KINDS,
-        confidences=words.CONFIDENCES,
+        scan_kinds=vocabulary.SCANNED,
+        confidences=vocabulary.CONFIDENCES,
         endings=deposits.ENDINGS,
         most=deposits.MAX_BYTES,
     )

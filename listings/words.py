@@ -170,26 +170,3 @@ TOLD = frozenset(
     for action in ACTIONS
     if action.partition(".")[0] in {"listing", "objection", "deposit", "grade_lowering", "export_assessment"}
 )
-
-#: What scans for personal information look for.
-SCAN_KINDS: Words = {
-    "resident_id": N_("resident identity number"),
-    "mobile": N_("mobile number"),
-    "landline": N_("landline number"),
-    "bank_card": N_("bank card"),
-    "uscc": N_("unified social credit code"),
-    "passport": N_("passport"),
-    "permit": N_("travel permit"),
-    "plate": N_("number plate"),
-    "email": N_("e-mail address"),
-    "ip": N_("IP address"),
-    "address": N_("postal address"),
-    "name": N_("name of a person"),
-    "birth_date": N_("date of birth, by the column's name"),
-    "health": N_("health, by the column's name"),
-    "religion": N_("religion, by the column's name"),
-    "biometric": N_("biometric trait, by the column's name"),
-    "whereabouts": N_("whereabouts, by the column's name"),
-    "minors": N_("minors, by the column's name"),
-}
-CONFIDENCES: Words = {"high": N_("sure"), "medium": N_("likely"), "low": N_("a hint")}

@@ -166,6 +166,37 @@ FINDING_QUESTIONS: Mapping[str, Text] = MappingProxyType(
 OUTCOMES: Mapping[str, Text] = MappingProxyType(
     {"confirm": Text(zh="成立", en="It is so"), "dismiss": Text(zh="不成立", en="It is not so")}
 )
+#: What scans for personal information look for; the later ones are told by a column's name alone.
+SCANNED: Mapping[str, Text] = MappingProxyType(
+    {
+        "resident_id": Text(zh="居民身份证号", en="resident identity number"),
+        "mobile": Text(zh="手机号", en="mobile number"),
+        "landline": Text(zh="固定电话", en="landline number"),
+        "bank_card": Text(zh="银行卡号", en="bank card"),
+        "uscc": Text(zh="统一社会信用代码", en="unified social credit code"),
+        "passport": Text(zh="护照号", en="passport"),
+        "permit": Text(zh="通行证号", en="travel permit"),
+        "plate": Text(zh="车牌号", en="number plate"),
+        "email": Text(zh="电子邮箱", en="e-mail address"),
+        "ip": Text(zh="IP地址", en="IP address"),
+        "address": Text(zh="住址", en="postal address"),
+        "name": Text(zh="姓名", en="name of a person"),
+        "birth_date": Text(zh="出生日期（据字段名）", en="date of birth, by the column's name"),
+        "health": Text(zh="健康（据字段名）", en="health, by the column's name"),
+        "religion": Text(zh="宗教信仰（据字段名）", en="religion, by the column's name"),
+        "biometric": Text(zh="生物特征（据字段名）", en="biometric trait, by the column's name"),
+        "whereabouts": Text(zh="行踪（据字段名）", en="whereabouts, by the column's name"),
+        "minors": Text(zh="未成年人（据字段名）", en="minors, by the column's name"),
+    }
+)
+#: How sure a scan is.
+CONFIDENCES: Mapping[str, Text] = MappingProxyType(
+    {
+        "high": Text(zh="确定", en="sure"),
+        "medium": Text(zh="很可能", en="likely"),
+        "low": Text(zh="仅供提示", en="a hint"),
+    }
+)
 #: Names of facts in a finding's evidence.
 EVIDENCE: Mapping[str, Text] = MappingProxyType(
     {
@@ -177,6 +208,14 @@ EVIDENCE: Mapping[str, Text] = MappingProxyType(
         "kind": Text(zh="类型", en="Kind"),
         "rows": Text(zh="行数", en="Rows"),
         "samples": Text(zh="样例（已遮盖）", en="Samples (masked)"),
+        "groups": Text(zh="分组", en="Groups"),
+        "hashed": Text(zh="可还原的摘要", en="Digests that were reversed"),
+        "algorithm": Text(zh="算法", en="Algorithm"),
+        "method": Text(zh="方法", en="Method"),
+        "matched": Text(zh="还原数量", en="Reversed"),
+        "k": Text(zh="最小分组（k）", en="Smallest group (k)"),
+        "unique_rows": Text(zh="唯一的行", en="Rows that are alone"),
+        "unique_permille": Text(zh="唯一行占比（千分之）", en="Rows that are alone (per mille)"),
         "sample_rows": Text(zh="样例行", en="Sample rows"),
         "share_permille": Text(zh="占比（千分之）", en="Share (per mille)"),
         "statement": Text(zh="陈述", en="Statement"),
@@ -195,3 +234,8 @@ CHANGES: Mapping[str, Text] = MappingProxyType(
 
 #: Codes of fields that hold one, by the name of the field.
 CODES: Mapping[str, Mapping[str, Text]] = MappingProxyType({"kind": KINDS, "use": USES, "ground": GROUNDS})
+
+#: Codes that stand in a finding's evidence, by the name of the fact.
+EVIDENCE_CODES: Mapping[str, Mapping[str, Text]] = MappingProxyType(
+    {"kind": SCANNED, "confidence": CONFIDENCES, "use": USES}
+)

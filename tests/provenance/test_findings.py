@@ -15,7 +15,7 @@ from exchange.db import advance_clock, read, transaction
 from exchange.errors import Invalid, NotFound, Refused, WrongState
 from listings import gates as listing_gates
 from listings import review
-from listings.models import Offer, Version
+from listings.models import Deposit, Offer, Version
 from provenance import changes, declarations, findings, jobs, lineage, routing
 from provenance.declarations import Content
 from provenance.finding_models import Finding
@@ -199,6 +199,10 @@ def test_a_file_with_undeclared_telephone_numbers_is_not_approved_until_it_is_an
     assert (finding.kind, finding.state, finding.about) == ("personal", "open", version.deposit_id)
     assert {"姓名", "手机号"} <= {one["column"] for one in finding.evidence["columns"]}
     assert "13812340001" not in str(finding.evidence)
+    with read() as session:
+        kept = session.get_one(Deposit, version.deposit_id)
+        assert "1381234" not in str(kept.profile)
+        assert "张伟" not in str(kept.profile)
     reviewer = staff(market, "compliance_reviewer")
     review.take_up(reviewer, version.id)
     with pytest.raises(Refused) as refusal:

@@ -221,7 +221,7 @@ class Acquisition(Base, Journalled):
 
     __tablename__ = "acquisition"
     __append_only__ = True
-    __table_args__ = (UniqueConstraint("reference"), Index(None, "org_id", "id"))
+    __table_args__ = (UniqueConstraint("reference"), Index(None, "org_id", "id"), Index(None, "declaration_id"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey(Organisation.id))
@@ -247,6 +247,8 @@ class DeclaredSource(Base, Journalled):
         CheckConstraint(_one_of("kind", SOURCE_KINDS), name="kind"),
         CheckConstraint(_one_of('"use"', SOURCE_USES), name="use"),
         CheckConstraint("octet_length(evidence_digest) = 32", name="evidence_digest"),
+        Index(None, "acquisition_id", postgresql_where="acquisition_id IS NOT NULL"),
+        Index(None, "agreement_id", postgresql_where="agreement_id IS NOT NULL"),
     )
 
     declaration_id: Mapped[str] = mapped_column(ForeignKey(Declaration.id), primary_key=True)

@@ -1,0 +1,3 @@
+DROP INDEX ix_acquisition_declaration_id;
+DROP INDEX ix_declared_source_acquisition_id;
+DROP INDEX ix_declared_source_agreement_id;

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from demonstrated import Carried, carried
 from sqlalchemy import create_engine
 
 import wsgi
@@ -85,3 +86,10 @@ def db(database: Database) -> Iterator[Database]:
     yield database
     engine.dispose()
     clock.set_offset(timedelta())
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Carried]:
+    """The demonstration after its trades, made once for a run of the tests, however many processes share it."""
+    with carried(tmp_path_factory) as made:
+        yield made

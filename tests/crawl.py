@@ -1,6 +1,5 @@
 """Walks a site as a reader does, link by link, and says what is wrong with each page in each dress."""
 
-import itertools
 import re
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -15,9 +14,8 @@ AXE = (Path(__file__).parent / "browser" / "vendor" / "axe-4.14.1.min.js").read_
 #: WCAG 2.2, levels A and AA, and what axe holds for good practice.
 RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-#: Languages x schemes x widths: every pair of values occurs.
+#: Language, scheme and width: between the two every value of each occurs, and no value twice.
 DRESSES = (("zh", "light", 1280), ("en", "dark", 360))
-ALL_DRESSES = tuple(itertools.product(("zh", "en"), ("light", "dark"), (360, 1280)))
 MAX_PAGES = 250
 #: How many pages of a kind are opened on one walk: things of one kind are in different states.
 EXAMPLES = 2
@@ -65,24 +63,19 @@ def sign_in(page: Page, base_url: str, name: str, *, inspecting: bool = False) -
             page.locator("form:has(select[name=purpose]) button").click()
 
 
-def walk(
-    context: BrowserContext, base_url: str, starts: list[str], *, known: Counter[str] | None = None, by_links: int = 1
-) -> Walk:
-    """Follow every link from ``starts``, ``EXAMPLES`` pages of each kind.
+def walk(contexts: list[BrowserContext], base_url: str, starts: list[str], *, known: Counter[str]) -> Walk:
+    """Follow every link from ``starts`` in the first of ``contexts``, ``EXAMPLES`` pages of each kind.
 
-    ``known`` counts the kinds that were looked at closely before, on other walks in the same dress: of those it is only
-    seen that they open. Queries make no kind of their own, but ``by_links`` pages of a kind with different ones count.
+    What is looked at closely is looked at in each of ``contexts``. ``known`` counts the kinds that were, on walks of
+    others too: of what is known it is only seen that it opens. Queries make no kind of their own.
     """
     found, queue, opened = Walk(), deque(starts), Counter[str]()
-    known = Counter() if known is None else known
     done: set[str] = set()
-    page = context.new_page()
-    page.on("console", lambda said: _hear(found, page, said.type, said.text))
-    page.on("pageerror", lambda error: found.faults.append(f"{page.url}: {error}"))
+    page, *others = [_listened_to(context, found) for context in contexts]
     while queue and len(found.seen) < MAX_PAGES:
         path = queue.popleft()
         kind = _ID.sub("*", path.partition("?")[0])
-        if path in done or opened[kind] >= (EXAMPLES if "*" in kind else by_links):
+        if path in done or opened[kind] >= (EXAMPLES if "*" in kind else 1):
             continue
         done.add(path)
         opened[kind] += 1
@@ -96,9 +89,27 @@ def walk(
         if known[kind] < EXAMPLES:
             known[kind] += 1
             found.faults += [f"{path}: {fault}" for fault in faults(page)]
+            for other in others:
+                answer = _open(other, base_url + path)
+                found.faults += [f"{other.url}: {fault}" for fault in faults(other)]
+                if answer is None or not answer.ok or _language(other) == _language(page):
+                    found.faults.append(f"{other.url}: not the same page in another language")
         queue.extend(_links(page, base_url))
-    page.close()
+    for each in (page, *others):
+        each.close()
     return found
+
+
+def _listened_to(context: BrowserContext, found: Walk) -> Page:
+    page = context.new_page()
+    page.on("console", lambda said: _hear(found, page, said.type, said.text))
+    page.on("pageerror", lambda error: found.faults.append(f"{page.url}: {error}"))
+    return page
+
+
+def _language(page: Page) -> str:
+    language: str = page.evaluate("document.documentElement.lang")
+    return language
 
 
 def _hear(found: Walk, page: Page, kind: str, text: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Database
+from demonstrated import Carried
 from opened import opened
 from playwright.sync_api import Browser, sync_playwright
 from served import served as serve
@@ -40,3 +41,10 @@ def base_url(database: Database, tmp_path: Path) -> Iterator[str]:
         site.seal()
         with serve(site.app) as base_url:
             yield base_url
+
+
+@pytest.fixture(scope="session")
+def demonstrated(demonstration: Carried) -> Iterator[str]:
+    """Where an exchange is served in which the demonstration ran."""
+    with demonstration.served() as base_url:
+        yield base_url

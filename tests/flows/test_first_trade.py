@@ -8,26 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from demonstrated import COMMAND, ROOT, fresh_home
+from demonstrated import COMMAND, ROOT, Carried, carry_out
 
 
 @pytest.fixture(scope="module")
-def environ() -> Iterator[dict[str, str]]:
-    """A home of its own; the command ends after the trade."""
-    with fresh_home() as environment:
-        yield {**environment, "SERVE": "0"}
+def environ(demonstration: Carried) -> Iterator[dict[str, str]]:
+    """A home in which it ran once."""
+    with demonstration.copied() as environment:
+        yield environment
 
 
 @pytest.fixture(scope="module")
-def lines(environ: dict[str, str]) -> list[str]:
+def lines(demonstration: Carried) -> list[str]:
     """What the first run printed."""
-    return demo(environ)
-
-
-def demo(environ: dict[str, str]) -> list[str]:
-    done = subprocess.run([*COMMAND, "demo"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.splitlines()
+    return demonstration.lines
 
 
 def verify(bag: Path, key: str, *more: str) -> subprocess.CompletedProcess[str]:
@@ -73,7 +67,7 @@ def test_every_step_of_the_trade_was_taken(lines: list[str]) -> None:
 
 
 def test_a_second_run_is_another_trade_in_the_same_log(lines: list[str], environ: dict[str, str]) -> None:
-    again = demo(environ)
+    again = carry_out(environ)
     told = "\n".join(again)
     assert "are here already" in told
     assert "profiled in a confined process" in told  # what waits for a reviewer is new

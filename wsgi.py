@@ -130,6 +130,7 @@ def faces() -> "list[ModuleType]":
     import listings.console
     import listings.export_views
     import listings.grade_views
+    import listings.prohibited_views
     import listings.views
     import provenance.console
     import provenance.views
@@ -143,6 +144,7 @@ def faces() -> "list[ModuleType]":
         listings.console,
         listings.grade_views,
         listings.export_views,
+        listings.prohibited_views,
         provenance.console,
         settlement.console,
     )

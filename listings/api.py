@@ -17,6 +17,7 @@ from listings import (
     grade_api,
     notice,
     offers,
+    prohibited_api,
     queries,
     review,
     revisions,
@@ -37,7 +38,16 @@ product_api = blueprint("products", __name__, "The public catalogue, and product
 version_api = blueprint("versions", __name__, "Versions: drafted, submitted, reviewed, on notice, published.")
 objection_api = blueprint("objections", __name__, "What was said against a version on public notice.")
 offer_api = blueprint("offers", __name__, "The terms on which versions can be had.")
-blps = [deposit_api, product_api, version_api, objection_api, offer_api, *grade_api.blps, *export_api.blps]
+blps = [
+    deposit_api,
+    product_api,
+    version_api,
+    objection_api,
+    offer_api,
+    *grade_api.blps,
+    *export_api.blps,
+    *prohibited_api.blps,
+]
 
 TUS_VERSION = "1.0.0"
 PIECE_TYPE = "application/offset+octet-stream"

@@ -5,6 +5,7 @@ next submission, publication, offer or order is refused without anybody having t
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,8 +16,9 @@ from exchange.gates import Step, gate
 from exchange.members import gates as member_gates
 from exchange.oversight import scopes
 from exchange.oversight.restraints import refuse_restrained
-from listings.grade_models import Grading, ImportantDataFile, Lowering
+from listings.grade_models import DataReport, Grading, ImportantDataFile, Lowering
 from listings.models import Deposit, Offer, Product, Review, Version
+from listings.prohibited_models import NegativeCheck, NegativeItem
 from listings.states import CATEGORIES, CHECK_RESULTS, CHECKLIST, GRADES, LISTING_OFFERED
 from provenance import gates as provenance_gates
 from provenance import grading, lineage, routing
@@ -47,6 +49,53 @@ def declared(tx: Transaction, version: Version, *_about: object) -> None:
 def standing(tx: Transaction, version: Version, *_about: object) -> None:
     """What the declaration rests on holds at this moment."""
     provenance_gates.STANDING.ask(tx, declaration_of(version))
+
+
+@gate("N-06")
+def negative_list_clear(tx: Transaction, version: Version) -> None:
+    """Every item of the negative list in force was checked for this submission, and none applies."""
+    found = negative_results(tx.session, version)
+    for item in negative_items(tx.session, tx.now):
+        result = found.get(item.id)
+        if result != "clear":
+            raise Refused(
+                "N-06",
+                "The check against the negative list is not complete, or an item applies: %(item)s.",
+                remedy="Check every item; where one applies, refuse the listing.",
+                code="negative_item_found" if result else "negative_list_unchecked",
+                subjects=(version.id,),
+                item=item.code,
+            )
+
+
+@gate("N-07")
+def not_taken_down(tx: Transaction, version: Version, *_about: object) -> None:
+    """What was taken down as forbidden does not come back while the report stands."""
+    standing_report = select(DataReport.id).where(
+        DataReport.version_id == version.id, DataReport.kind == "prohibited", DataReport.state != "dismissed"
+    )
+    if tx.first(standing_report) is not None:
+        raise Refused(
+            "N-07",
+            "This was taken down as forbidden.",
+            remedy="The security administrator has to find that it was nothing.",
+            code="taken_down",
+            subjects=(version.id,),
+        )
+
+
+def negative_items(session: Session, moment: datetime) -> Sequence[NegativeItem]:
+    """The items of the negative list in force at ``moment``, by code."""
+    kept = select(NegativeItem).where(NegativeItem.state == "kept", NegativeItem.effective_at <= moment)
+    return session.scalars(kept.order_by(NegativeItem.code, NegativeItem.id)).all()
+
+
+def negative_results(session: Session, version: Version) -> dict[str, str]:
+    """What the latest check of this submission found, by item."""
+    checks = select(NegativeCheck).where(
+        NegativeCheck.version_id == version.id, NegativeCheck.submission == version.submission
+    )
+    return {check.item_id: check.result for check in session.scalars(checks.order_by(NegativeCheck.id))}
 
 
 @gate("C-01", "C-02", "C-03", "C-04", "C-07", "C-08")
@@ -205,7 +254,16 @@ def sufficiently_approved(tx: Transaction, version: Version, *_about: object) ->
 SUBMIT = Step("listings.submit", (seller_vetted, declared, standing, open_offers_allowed, unrestrained, graded))
 PUBLISH = Step(
     "listings.publish",
-    (seller_vetted, declared, standing, sufficiently_approved, open_offers_allowed, unrestrained, graded),
+    (
+        seller_vetted,
+        declared,
+        standing,
+        sufficiently_approved,
+        open_offers_allowed,
+        unrestrained,
+        graded,
+        not_taken_down,
+    ),
 )
 OFFER = Step("listings.offer", (seller_vetted, standing, channel_allowed, purposes_covered, unrestrained))
 ORDER = Step("listings.order", (seller_vetted, standing, channel_allowed, purposes_covered, unrestrained))

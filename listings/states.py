@@ -135,6 +135,15 @@ EXPORT = Lifecycle(
 #: Kinds of data that do not leave the mainland without a path.
 EXPORT_KINDS = ("personal", "sensitive", "important")
 
+#: 负面清单: an item holds from its effective date until it is ended or a new edition takes its place.
+NEGATIVE_ITEM = Lifecycle(
+    "negative_item",
+    initial="kept",
+    final=frozenset({"ended"}),
+    edges={("kept", "end"): Edge("ended", (REVIEWER, "administrator"), "negative_item.ended")},
+)
+NEGATIVE_RESULTS = ("clear", "found")
+
 #: What a reviewer checks, by rule id: declaration and grounds, category and grade, prohibited products.
 CHECKLIST = ("P-01", "P-03", "C-01", "N-01")
 CHECK_RESULTS = ("pass", "fail", "question")

@@ -494,3 +494,19 @@ def test_data_going_abroad_has_its_pages(desk: Browser, reviewer: Browser, selle
     assert sent.status_code == 303
     assert "complete it" in desk.get(opened.location)
     assert desk.post(f"{opened.location}/withdraw", opened.location).status_code == 303
+
+
+def test_the_negative_list_is_kept_and_checked_on_its_pages(reviewer: Browser, seller: Party) -> None:
+    pages = "/console/negative-list"
+    assert "The list is empty" in reviewer.get(pages)
+    assert reviewer.post(f"{pages}/initial", pages).status_code == 303
+    assert "Edition 1" in reviewer.get(pages)
+    item = {"code": "N-90", "text_zh": "示例", "text_en": "an example", "basis": "示例条例"}
+    assert reviewer.post(pages, pages, effective_at="2026-01-01T00:00:00+08:00", **item).status_code == 303
+    version = fair.submitted(seller)
+    case, check = f"/console/listings/{version.id}", f"{pages}/versions/{version.id}"
+    assert reviewer.post(f"{case}/take-up", case).status_code == 303
+    assert check in reviewer.get(case)
+    results = {f"results.{found}": "clear" for found in set(re.findall(r"results\.(ngi_\w+)", reviewer.get(check)))}
+    assert len(results) == 6
+    assert reviewer.post(check, check, **results).status_code == 303

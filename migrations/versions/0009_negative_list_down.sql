@@ -1,0 +1,2 @@
+DROP TABLE negative_check;
+DROP TABLE negative_item;

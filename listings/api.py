@@ -13,6 +13,7 @@ from exchange.web.api import PageQuery, blueprint
 from exchange.web.paging import Page
 from listings import (
     deposits,
+    digest_checks,
     export_api,
     grade_api,
     notice,
@@ -175,6 +176,18 @@ def list_products(query: dict[str, Any]) -> Page[dict[str, Any]]:
     """What is published, or on public notice, newest first."""
     with read() as session:
         return search.products(session, **query)
+
+
+@product_api.route("/by-digest/<digest>", methods=["GET"])
+@access.public
+@product_api.response(200, schemas.KnownFile)
+def check_file(digest: str) -> dict[str, Any]:
+    """Whether a file with this SHA-256 is a product here that must be traded at an exchange."""
+    known = digest_checks.by_digest(digest)
+    if known is None:
+        return {"known": False}
+    title = {"zh": known.title_zh, "en": known.title_en}
+    return {"known": True, "product_id": known.product_id, "title": title, "exchange_only": known.exchange_only}
 
 
 @product_api.route("/facets", methods=["GET"])

@@ -6,18 +6,20 @@ from urllib.parse import urlencode
 
 from flask import render_template, request
 from flask_babel import gettext
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields, validate
 from sqlalchemy.orm import Session
 
 from exchange.actors import Actor
 from exchange.db import engine, read
 from exchange.marks import N_, Words
 from exchange.web import access
+from exchange.web.api import Body
 from exchange.web.desk import NavItem
 from exchange.web.field_messages import translated
+from exchange.web.forms import Form
 from exchange.web.languages import language
 from exchange.web.views import Answer, blueprint
-from listings import product_page, search, visitor_pages
+from listings import digest_checks, product_page, search, visitor_pages
 from listings.feeds.croissant import croissant
 from listings.feeds.facts import ProductFacts, product_facts
 from listings.feeds.views import base_url, feeds
@@ -131,6 +133,28 @@ def _product_page(actor: Actor, facts: ProductFacts) -> str:
         values=VALUES,
         reader_is=_reader(actor, facts.page["org_id"]),
     )
+
+
+class DigestForm(Body):
+    """The file to check."""
+
+    digest = fields.String(required=True, validate=validate.Length(1, 80))
+
+
+@catalogue.get("/files/check")
+@access.public
+def show_file_check() -> Answer:
+    """The form to check a file with."""
+    return Form(DigestForm).page("listings/catalogue/digest.html", asked=False, known=None)
+
+
+@catalogue.post("/files/check")
+@access.public
+def check_file() -> Answer:
+    """Whether a file with this digest must be traded at an exchange."""
+    form = Form(DigestForm)
+    answer = form.submit(lambda body: (digest_checks.by_digest(body["digest"]),))
+    return form.page("listings/catalogue/digest.html", asked=answer is not None, known=answer[0] if answer else None)
 
 
 # -- what is asked ----------------------------------------------------------------------------------------------------

@@ -355,3 +355,12 @@ class ProductOut(Schema):
     version = fields.Nested(VersionOut)
     offers = fields.List(fields.Nested(OfferOut))
     versions = fields.List(fields.Nested(VersionLine))
+
+
+class KnownFile(Schema):
+    """What is known of a file by its digest; the rest only when it is known."""
+
+    known = fields.Boolean(required=True)
+    product_id = fields.String()
+    title = fields.Nested(Bilingual)
+    exchange_only = fields.Boolean()

@@ -17,7 +17,7 @@ from exchange.processes import Supervisor
 NOTE_PID = "import os,sys,time; open(sys.argv[1],'a').write(f'{os.getpid()}\\n'); time.sleep(60)"
 
 
-def until(done: Callable[[], bool], seconds: float = 15) -> None:
+def until(done: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline
@@ -56,6 +56,7 @@ def test_a_killed_part_is_started_again_and_all_end_together(tmp_path: Path) -> 
 
 def test_a_part_that_keeps_dying_ends_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(processes, "SETTLED_SECONDS", 600.0)  # more than a slow machine takes to start and to end it
     supervisor = Supervisor({"dies": [sys.executable, "-c", "raise SystemExit(3)"]}, dict(os.environ))
     supervisor.start()
     assert not supervisor.watch(threading.Event())
@@ -67,7 +68,7 @@ def test_what_has_run_before_is_started_again_for_as_long_as_it_takes(
 ) -> None:
     """A database that recovers for a minute ends whatever leans on it, again and again."""
     monkeypatch.setattr(processes, "PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(processes, "SETTLED_SECONDS", 0.5)
+    monkeypatch.setattr(processes, "SETTLED_SECONDS", 0.5)  # less than the first run takes on any machine
     note = tmp_path / "pids"
     code = (
         "import os,sys,time; path=sys.argv[1]; open(path,'a').write(f'{os.getpid()}\\n');"

@@ -1,6 +1,6 @@
 """Appending to the journal and sealing it, against one-row inserts of the same size in the same run.
 
-``journal_append_1`` and ``journal_append_8``: an entry made and written by the journal's own code (``record.write``:
+``journal_append_1``, ``_8`` and ``_32``: an entry made and written by the journal's own code (``record.write``:
 the canonical body with its nonce and its commitment to the actor, the gapless number, the queue of the sequencer) and
 committed durably on a connection in autocommit, without the session of a verb around it; as a share of inserting and
 committing one row of as many bytes by raw psycopg. Clients of both are processes, as in the web, so that neither waits
@@ -12,11 +12,13 @@ pooled connection and a session, the exchange's time, the guards' mark and the a
 ``journal_statement_8``: only the statement that writes an entry, by raw psycopg, with its body made beforehand: what
 any client could reach without the house around it.
 
-``journal_drain``: leaves sequenced, as a share of COPY of the same rows. ``journal_seal_p50_ms``: from the commit of a
-lone event to a signed checkpoint that holds it, the sequencer resting as long as it does by default.
+``journal_drain``: leaves sequenced, as a share of COPY of the same rows, in turns, median. ``journal_seal_p50_ms`` and
+``_p99_ms``: from the commit of a lone event to a signed checkpoint that holds it, the sequencer resting as long as it
+does by default.
 """
 
 import json
+import math
 import multiprocessing
 import random
 import statistics
@@ -41,7 +43,8 @@ from exchange.journal.sequencer import Sequencer
 
 SECONDS = 1.5
 ROUNDS = 3
-SEALS = 40
+SEALS = 100
+DRAINED = 4_000
 ACTOR = Actor("per_bench", "org_bench", frozenset({"auditor"}))
 PLAIN = "CREATE TABLE plain (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body bytea NOT NULL)"
 BODY = b"x" * 420
@@ -125,25 +128,40 @@ def compare(server: postgres.Server, name: str, client: Client, clients: int) ->
     print(f"{name} {statistics.median(ratios):.2f} ratio", flush=True)
 
 
-def drain(server: postgres.Server, sequencer: Sequencer) -> float:
-    """Leaves per second of the sequencer, as a share of a COPY of as many rows."""
-    started = time.perf_counter()
-    leaves = 0
-    while taken := sequencer.step():
-        leaves += taken
-    spent = time.perf_counter() - started
+def drain(server: postgres.Server, sequencer: Sequencer) -> None:
+    """Print how many leaves a second the sequencer takes, as a share of a COPY of as many rows, in turns."""
+    ratios = []
+    for _ in range(ROUNDS):
+        leaves = DRAINED
+        while leaves > 0:  # what a round drains is written for it
+            with db.transaction(ACTOR) as tx:
+                for _ in range(500):
+                    tx.record("prd_drained", "subject.seen", by="auditor", facts=FACTS)
+            leaves -= 500
+        limit = DRAINED / copied(server, DRAINED)
+        begun, taken = time.perf_counter(), 0
+        while more := sequencer.step():
+            taken += more
+        reached = taken / (time.perf_counter() - begun)
+        assert taken == DRAINED
+        ratios.append(reached / limit)
+        print(f"# journal_drain: {reached:.0f}/s, COPY {limit:.0f}/s", file=sys.stderr)
+    print(f"journal_drain {statistics.median(ratios):.2f} ratio", flush=True)
+
+
+def copied(server: postgres.Server, rows: int) -> float:
+    """Seconds for a COPY of so many rows."""
     with psycopg.connect(server.conninfo("databourse_app")) as connection:
         begun = time.perf_counter()
         with connection.cursor().copy("COPY plain (body) FROM STDIN") as copy:
-            for _ in range(leaves):
+            for _ in range(rows):
                 copy.write_row((BODY,))
         connection.commit()
-        copied = time.perf_counter() - begun
-    return copied / spent
+        return time.perf_counter() - begun
 
 
-def seal_ms(server: postgres.Server, sequencer: Sequencer) -> float:
-    """Median milliseconds from the commit of an event to the checkpoint that holds it."""
+def seal_ms(server: postgres.Server, sequencer: Sequencer) -> list[float]:
+    """Milliseconds from the commit of an event to the checkpoint that holds it, of each of ``SEALS``, ascending."""
     stop = threading.Event()
     running = threading.Thread(target=sequencer.run, args=(stop,))
     running.start()
@@ -158,7 +176,7 @@ def seal_ms(server: postgres.Server, sequencer: Sequencer) -> float:
             taken.append(time.perf_counter() - committed)
     stop.set()
     running.join()
-    return statistics.median(taken) * 1000
+    return sorted(seconds * 1000 for seconds in taken)
 
 
 def prepare(server: postgres.Server) -> None:
@@ -181,16 +199,20 @@ def main() -> None:
         Path(folder).chmod(0o755)
         with postgres.start(Path(folder)) as server:
             prepare(server)
-            for clients in (1, 8):
+            for clients in (1, 8, 32):
                 compare(server, f"journal_append_{clients}", append, clients)
                 compare(server, f"verb_append_{clients}", verb, clients)
             compare(server, "journal_statement_8", statement, 8)
             signer = Signer("localhost/bench", Ed25519PrivateKey.generate())
             sequencer = Sequencer(server.conninfo("databourse_sequencer"), signer)
             sequencer.open()
-            print(f"journal_drain {drain(server, sequencer):.2f} ratio", flush=True)
             db.bind(server.url("databourse_app"))
-            print(f"journal_seal_p50_ms {seal_ms(server, sequencer):.0f} ms", flush=True)
+            while sequencer.step():  # what the writers left
+                pass
+            drain(server, sequencer)
+            taken = seal_ms(server, sequencer)
+            print(f"journal_seal_p50_ms {statistics.median(taken):.0f} ms", flush=True)
+            print(f"journal_seal_p99_ms {taken[math.ceil(0.99 * len(taken)) - 1]:.0f} ms", flush=True)
             sequencer.close()
             db.engine().dispose()
 

@@ -21,6 +21,7 @@ FACES = {
     "profile": "provenance.scan.commands.profile",
     "personal": "provenance.scan.commands.personal",
     "anonymity": "provenance.scan.commands.anonymity",
+    "derivation": "provenance.scan.commands.derivation",
 }
 
 

@@ -51,6 +51,7 @@ _SCANS = {
     "profile": "provenance.scan.profile:profile",
     "personal": "provenance.scan.personal:personal",
     "anonymity": "provenance.scan.anonymity:anonymity",
+    "fingerprint": "provenance.scan.fingerprint:fingerprint",
 }
 
 

@@ -155,7 +155,11 @@ BODIES: dict[str, dict[str, Any]] = {
 #: What a form that was sent empty may be told before the thing is looked for, whosever it is; 401: a session is needed.
 BEFORE_A_LOOK = {400, 401, 422}
 #: What everybody may read of a thing, whosever it is.
-OPEN_TO_ALL = {"GET /catalogue-records/<record_id>", "GET /vouchers/<number>"}
+OPEN_TO_ALL = {
+    "GET /catalogue-records/<record_id>",
+    "GET /products/by-digest/<digest>",
+    "GET /vouchers/<number>",
+}
 
 
 def addressed(site: Site) -> Iterator[tuple[str, str, Rule]]:

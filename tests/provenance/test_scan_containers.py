@@ -127,7 +127,9 @@ def test_workbook_that_reaches_to_the_last_cell() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"PK\x05\x06" + bytes(18), archive({"a.csv": CSV})[:40], b"PK\x03\x04" + bytes(99)]
+    "content",
+    [b"PK\x05\x06" + bytes(18), archive({"a.csv": CSV})[:40], b"PK\x03\x04" + bytes(99)],
+    ids=["no entries", "cut short", "zeros"],  # an archive holds the time at which it was made: no name for a test
 )
 def test_torn_archive(content: bytes) -> None:
     assert refusal(content).code in {Refusal.EMPTY, Refusal.NOT_A_TABLE}

@@ -301,6 +301,15 @@ def restrain(body: dict[str, Any]) -> Restraint:
     return restraints.restrain(access.actor(), **body)
 
 
+@stopping.route("", methods=["GET"])
+@access.staff(*sorted(queries.STAFF))
+@stopping.arguments(PageQuery, location="query")
+@stopping.response(200, schemas.RestraintPage)
+def list_restraints(query: dict[str, Any]) -> Page[Restraint]:
+    """What the operator itself stopped, newest first; what organs ordered stands among the directives."""
+    return queries.restraints(access.actor(), **query)
+
+
 @stopping.route("/<restraint_id>/lift", methods=["POST"])
 @access.anyone_of("regulator", "security_administrator")
 @stopping.arguments(schemas.LiftBody)

@@ -19,7 +19,7 @@ from exchange.journal.queries import SEARCH_KEYS, Criteria, Told, found, search
 from exchange.oversight import figures, looks, projection, scopes
 from exchange.oversight.figures import Ledger
 from exchange.oversight.looks import OWN_DESK, looks_of, record_look
-from exchange.oversight.models import CaseFile, Directive, Inspection
+from exchange.oversight.models import CaseFile, Directive, Inspection, Restraint
 from exchange.oversight.states import BASES, DIRECTIVE
 from exchange.web.paging import DEFAULT_LIMIT, Page, page
 
@@ -127,6 +127,18 @@ def _files(session: Session, directive_id: str) -> list[dict[str, Any]]:
         .order_by(Document.created_at, Document.digest)
     )
     return [{"digest": d.hex(), "media_type": kind, "size_bytes": size, "at": at} for d, kind, size, at in rows]
+
+
+# -- restraints -------------------------------------------------------------------------------------------------------
+
+
+def restraints(actor: Actor, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Restraint]:
+    """What the operator itself stopped, newest first, the lifted ones too; what directives stop stands with them."""
+    statement = select(Restraint.id, Restraint).where(
+        Restraint.org_id == actor.org_id, Restraint.directive_id.is_(None)
+    )
+    with read() as session:
+        return page(session, statement, [Restraint.id], cursor=cursor, limit=limit, shape=lambda row: row.Restraint)
 
 
 # -- inspections and looks --------------------------------------------------------------------------------------------

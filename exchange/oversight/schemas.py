@@ -259,11 +259,15 @@ DirectivePage = page_of(DirectiveOut)
 # -- restraints -------------------------------------------------------------------------------------------------------
 
 
+#: What the operator may order; money is frozen by organs only.
+STOPPING = ("suspension", "rectification")
+
+
 class RestraintBody(Body):
     """An order to stop a subject."""
 
     subject = fields.String(required=True, validate=validate.Length(5, 64))
-    measure = fields.String(required=True, validate=validate.OneOf(["suspension", "rectification"]))
+    measure = fields.String(required=True, validate=validate.OneOf(STOPPING))
     basis = fields.String(required=True, validate=validate.Length(1, 500))
     reason = fields.String(required=True, validate=validate.Length(1, 2000))
 
@@ -285,3 +289,7 @@ class RestraintOut(Schema):
     since = fields.AwareDateTime()
     lifted_at = fields.AwareDateTime(allow_none=True)
     directive_id = fields.String(allow_none=True)
+
+
+#: A page of restraints, newest first.
+RestraintPage = page_of(RestraintOut)

@@ -41,4 +41,4 @@ ACTIONS: Words = {
 }
 
 #: What a party hears of when somebody else, or nobody, did it.
-TOLD = frozenset(action for action in ACTIONS if action.partition(".")[0] in {"directive", "restraint"})
+TOLD = frozenset(action for action in ACTIONS if action.partition(".")[0] in {"directive", "subject"})

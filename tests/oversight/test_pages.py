@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import people
 import pytest
 from conftest import Database
 from flask.testing import FlaskClient
@@ -15,9 +16,11 @@ from werkzeug.test import TestResponse
 
 from exchange import attest
 from exchange.actors import Actor
-from exchange.db import read
+from exchange.db import read, transaction
+from exchange.errors import Refused
 from exchange.journal import entry, queries, verify
-from exchange.oversight import case_files, directives, looks, projection
+from exchange.members import notifications
+from exchange.oversight import case_files, directives, looks, projection, restraints, words
 from exchange.web.access import COOKIE, guard_of
 
 FIRST, SECOND = officer(person="per_first"), officer(person="per_second")
@@ -25,7 +28,10 @@ STRANGER = officer("org_other", "per_third")
 PARTY = Actor("per_owner", "org_seller", frozenset({"owner"}))
 VIEWER = Actor("per_viewer", "org_seller", frozenset({"viewer"}))
 OTHER_PARTY = Actor("per_x", "org_x", frozenset({"owner"}))
-STAFF = {role: Actor(f"per_{role}", "org_operator", frozenset({role})) for role in ("auditor", "administrator")}
+STAFF = {
+    role: Actor(f"per_{role}", "org_operator", frozenset({role}))
+    for role in ("auditor", "administrator", "security_administrator")
+}
 PEOPLE = {
     "first": FIRST,
     "second": SECOND,
@@ -345,6 +351,49 @@ def test_the_administrator_gives_scopes_and_sees_no_look(site: Site) -> None:
     ends = re.findall(r'action="(/console/oversight/scopes/scp_\w+/end)"', page)
     assert client.post(ends[0]).status_code == 303
     assert client.get("/console/oversight").status_code == 403
+
+
+@pytest.mark.rule("K-05")
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_operator_stops_something_and_lets_it_go_on(site: Site, lang: str) -> None:
+    client = browser(site, "security_administrator", lang)
+    place = "/console/oversight/restraints"
+    body = {"subject": "prd_rail", "measure": "suspension", "basis": "Rules 7", "reason": "Leak <b>"}
+    wrong = client.post(place, data=body | {"subject": "no id of ours"})
+    assert wrong.status_code == 422
+    assert "Rules 7" in wrong.text
+    assert client.post(place, data=body | {"measure": "money"}).status_code == 422
+    assert client.post(place, data=body).status_code == 303
+    page = client.get(place).text
+    assert "Leak &lt;b&gt;" in page
+    seen = browser(site, "auditor", lang).get(place).text
+    assert "Rules 7" in seen
+    assert "<textarea" not in seen
+    assert browser(site, "auditor").post(place, data=body).status_code == 403
+    with pytest.raises(Refused), transaction(PARTY) as tx:
+        restraints.refuse_restrained(tx, "prd_rail")
+    (lift,) = re.findall(rf'action="({place}/(rst_\w+)/lift)"', page)
+    assert client.post(lift[0]).status_code == 422
+    assert client.post(lift[0], data={f"{lift[1]}-reason": "Mended"}).status_code == 303
+    assert "/lift" not in client.get(place).text
+    with transaction(PARTY) as tx:
+        restraints.refuse_restrained(tx, "prd_rail")
+        tx.record("prd_rail", "subject.looked_at", by="seller")
+
+
+def test_a_party_is_told_that_the_operator_stopped_what_is_its(site: Site) -> None:
+    seller = people.registered(site, "示例供方")
+    with transaction(seller.actor) as tx:
+        tx.record("prd_own", "product.created", by="seller", links=[seller.org_id])
+    restraints.restrain(
+        STAFF["security_administrator"], "prd_own", measure="suspension", basis="Rules 7", reason="Leak"
+    )
+    site.seal()
+    advance = notifications.follow(words.TOLD)
+    while advance():
+        pass
+    told = notifications.notifications(seller.actor).items
+    assert [(item["subject"], item["action"]) for item in told] == [("prd_own", "subject.restrained")]
 
 
 def test_the_auditor_sees_how_often_and_never_what_for(site: Site) -> None:

@@ -22,6 +22,7 @@ from settlement import (
     money_queries,
     money_views,
     payment_orders,
+    voucher_console,
 )
 from settlement.lot_models import AGAIN, DECIDED_REFUND, RETURN, PaymentOrder
 from settlement.lot_states import PAYMENT_ORDER
@@ -30,13 +31,14 @@ from settlement.states import OFFICER, SETTLEMENT_OFFICER
 
 disputes = blueprint("dispute_console", __name__, url_prefix="/console/disputes")
 desk = blueprint("money_console", __name__, url_prefix="/console/money")
-blps = [disputes, desk]
+blps = [disputes, desk, *voucher_console.blps]
 
 NAV = (
     NavItem("console", N_("Disputes"), "dispute_console.queue", roles=frozenset({OFFICER, "auditor"}), place=40),
     NavItem(
         "console", N_("Money desk"), "money_console.index", roles=frozenset({SETTLEMENT_OFFICER, "auditor"}), place=45
     ),
+    *voucher_console.NAV,
 )
 
 #: What a payment order asks for, in words.

@@ -16,6 +16,7 @@ from settlement.byte_ranges import answer
 from settlement.delivery import IssuedTicket
 from settlement.delivery_models import Grant, PayoutAccount, Receipt, Voucher
 from settlement.parties import SIGNING
+from settlement.voucher_checks import Verdict
 
 #: Routes below ``/lots`` about what a lot delivered; the lots themselves have their own module.
 lot_goods = blueprint("lot_goods", __name__, "Fetching what was bought.", below="lots")
@@ -83,6 +84,15 @@ def list_grants(query: dict[str, Any]) -> Page[Grant]:
 def list_vouchers(query: dict[str, Any]) -> Page[Voucher]:
     """The vouchers of one's own organisation, as buyer or as seller."""
     return vouchers.vouchers_of(access.actor(), **query)
+
+
+@certificates.route("/check", methods=["POST"])
+@access.public
+@certificates.arguments(schemas.VoucherText)
+@certificates.response(200, schemas.VerdictOut)
+def check_text(body: dict[str, Any]) -> Verdict:
+    """Check a voucher's text: whether this exchange issued it, unaltered. Texts that are none of ours are counted."""
+    return voucher_checks.by_text(body["text"], origin=request.remote_addr or "unknown")
 
 
 @certificates.route("/<number>", methods=["GET"])

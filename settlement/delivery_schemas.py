@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from exchange.web.api import Body, PageQuery, page_of
+from settlement.voucher_checks import MAX_CHARACTERS, VERDICTS
 
 _SHA256 = validate.Regexp(r"^[0-9a-f]{64}$", error="A SHA-256 is 64 lower-case hexadecimal digits.")
 
@@ -109,6 +110,19 @@ class VoucherCheckOut(Schema):
     note = fields.String()
     key = fields.String()
     notice = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class VoucherText(Body):
+    """The text of a voucher as a party handed it on: document and signed note, or the note alone."""
+
+    text = fields.String(required=True, validate=validate.Length(1, MAX_CHARACTERS))
+
+
+class VerdictOut(Schema):
+    """What a check came to: ``genuine``, ``suspended`` or ``void`` for our own; the number only then."""
+
+    code = fields.String(validate=validate.OneOf(VERDICTS))
+    number = fields.String(allow_none=True)
 
 
 class ReasonBody(Body):

@@ -14,6 +14,7 @@ from exchange.web.api import Body
 from exchange.web.forms import Form
 from exchange.web.views import Answer, blueprint
 from settlement import printing, voucher_checks, voucher_sheet, vouchers
+from settlement.delivery_schemas import VoucherText
 from settlement.states import BUYER, SELLER
 
 public = blueprint("voucher_check", __name__, url_prefix="/vouchers")
@@ -39,12 +40,6 @@ class NumberForm(Body):
     number = fields.String(required=True, validate=validate.Length(1, _MAX_NUMBER))
 
 
-class TextForm(Body):
-    """The text to check."""
-
-    text = fields.String(required=True, validate=validate.Length(1, voucher_checks.MAX_CHARACTERS))
-
-
 # -- anybody ----------------------------------------------------------------------------------------------------------
 
 
@@ -52,7 +47,7 @@ class TextForm(Body):
 @access.public
 def enter() -> Answer:
     """The forms to check a voucher with."""
-    return _check_page(Form(NumberForm), Form(TextForm))
+    return _check_page(Form(NumberForm), Form(VoucherText))
 
 
 @public.post("")
@@ -62,7 +57,7 @@ def find() -> Answer:
     form = Form(NumberForm)
     number = form.submit(lambda body: body["number"])
     if number is None:
-        return form.answer(lambda: _check_page(form, Form(TextForm)))
+        return form.answer(lambda: _check_page(form, Form(VoucherText)))
     return redirect(url_for(".show", number=number.strip().upper()), 303)
 
 
@@ -73,7 +68,7 @@ def show(number: str) -> Answer:
     try:
         found = voucher_checks.by_number(number, origin=_origin())
     except NotFound:
-        return _check_page(Form(NumberForm), Form(TextForm), missing=True), 404
+        return _check_page(Form(NumberForm), Form(VoucherText), missing=True), 404
     return render_template("settlement/voucher_public.html", voucher=found)
 
 
@@ -81,7 +76,7 @@ def show(number: str) -> Answer:
 @access.public
 def check() -> Answer:
     """The verdict on a voucher's text."""
-    form = Form(TextForm)
+    form = Form(VoucherText)
     verdict = form.submit(lambda body: voucher_checks.by_text(body["text"], origin=_origin()))
     words = None if verdict is None else gettext(VERDICTS[verdict.code])
     return form.answer(lambda: _check_page(Form(NumberForm), form, verdict=verdict, words=words))

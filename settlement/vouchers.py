@@ -159,6 +159,29 @@ def vouchers_of(actor: Actor, *, side: str, cursor: str | None = None, limit: in
         return page(session, statement, [Voucher.id], cursor=cursor, limit=limit, shape=lambda row: row.Voucher)
 
 
+def issued(*, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Voucher]:
+    """Every voucher, for officers, newest first."""
+    statement = select(Voucher.id, Voucher)
+    with read() as session:
+        return page(session, statement, [Voucher.id], cursor=cursor, limit=limit, shape=lambda row: row.Voucher)
+
+
+def case(number: str) -> dict[str, Any]:
+    """One voucher as officers see it: with its parties, and why it was suspended, restored or cancelled.
+
+    Raises:
+        NotFound: No voucher has this number.
+    """
+    with read() as session:
+        voucher = _find(session, number)
+        sides = {"buyer": voucher.buyer_org_id, "seller": voucher.seller_org_id}
+        return {
+            "voucher": voucher,
+            "parties": {side: session.get_one(Organisation, org_id).name for side, org_id in sides.items()},
+            "decisions": [told | {"at": at} for told, at in statements.of(session, voucher.id)],
+        }
+
+
 def _find(session: Session, number: str) -> Voucher:
     voucher = session.scalars(select(Voucher).where(Voucher.number == number.strip().upper())).one_or_none()
     if voucher is None:

@@ -12,7 +12,7 @@ from exchange.actors import Actor
 from exchange.web import access, desk, pages
 from exchange.web import words as words_of_pages
 from exchange.web.app import make_app
-from settlement import lot_views, views, words
+from settlement import console, lot_views, views, words
 
 
 class Browser:
@@ -60,5 +60,5 @@ def _application(actors: Mapping[str, Actor]) -> Flask:
     app = make_app(secret_key=secrets.token_hex(24), base_url="http://localhost", load_actor=actors.get)
     app.register_blueprint(pages.blueprint)
     words_of_pages.init_app(app, [words])
-    desk.init_app(app, [views, lot_views])
+    desk.init_app(app, [views, lot_views, console])
     return app

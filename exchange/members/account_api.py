@@ -6,16 +6,18 @@ from flask import request
 
 from exchange.errors import NotSignedIn
 from exchange.members import account_schemas as schemas
-from exchange.members import passwords, queries, sessions
+from exchange.members import notifications, passwords, queries, sessions
 from exchange.members.accounts import SignedIn
 from exchange.members.models import MemberKey
 from exchange.members.schemas import SignedInSchema
 from exchange.web import access
-from exchange.web.api import blueprint
+from exchange.web.api import PageQuery, blueprint
+from exchange.web.paging import Page
 
 own = blueprint("account", __name__, "The signed-in person's password, codes, sessions and key.", below="me")
 resets = blueprint("password-resets", __name__, "A forgotten password.")
-blps = [own, resets]
+news = blueprint("notifications", __name__, "What happened to the affairs of one's own organisation.")
+blps = [own, resets, news]
 
 
 def _token() -> str:
@@ -49,6 +51,14 @@ def new_recovery_codes(body: dict[str, Any]) -> dict[str, Any]:
 def list_sessions() -> list[dict[str, Any]]:
     """One's own open sessions."""
     return sessions.sessions_of(access.actor(), _token())
+
+
+@own.route("/sessions", methods=["DELETE"])
+@access.signed_in
+@own.response(204)
+def end_other_sessions() -> None:
+    """End all of one's own sessions but this one."""
+    sessions.end_other_sessions(access.actor(), _token())
 
 
 @own.route("/sessions/<session_id>", methods=["DELETE"])
@@ -102,3 +112,20 @@ def ask_reset(body: dict[str, Any]) -> None:
 def reset_password(body: dict[str, Any]) -> None:
     """Set a new password with the code of the letter. The signing key is replaced and all sessions end."""
     passwords.reset_password(access.actor(), **body, origin=request.remote_addr or "unknown")
+
+
+@news.route("", methods=["GET"])
+@access.member()
+@news.arguments(PageQuery, location="query")
+@news.response(200, schemas.NotificationPage)
+def list_notifications(query: dict[str, Any]) -> Page[dict[str, Any]]:
+    """What one's own organisation was told, newest first."""
+    return notifications.notifications(access.actor(), **query)
+
+
+@news.route("/read", methods=["POST"])
+@access.member()
+@news.response(204)
+def mark_read() -> None:
+    """Put all of them behind."""
+    notifications.mark_read(access.actor())

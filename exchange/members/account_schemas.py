@@ -11,7 +11,7 @@ from exchange.members.credentials import MAX_PASSWORD
 from exchange.members.people import MAX_EMAIL, MAX_NAME
 from exchange.members.states import SCOPES
 from exchange.money import Money
-from exchange.web.api import Body, MoneyField
+from exchange.web.api import Body, MoneyField, page_of
 from exchange.web.times import day, instant
 from exchange.workdays import CalendarDay
 
@@ -87,6 +87,20 @@ class SessionItem(Body):
     expires_at = fields.AwareDateTime(required=True)
     second_factor = fields.Boolean(required=True)
     current = fields.Boolean(required=True)
+
+
+class NotificationItem(Body):
+    """That something happened to a subject of the organisation's; ``action`` is the journal's word for it."""
+
+    id = fields.String(required=True)
+    at = fields.AwareDateTime(required=True)
+    subject = fields.String(required=True)
+    action = fields.String(required=True)
+    read_at = fields.AwareDateTime(allow_none=True)
+
+
+#: A page of notifications, newest first.
+NotificationPage = page_of(NotificationItem)
 
 
 class DeskBody(Body):

@@ -175,5 +175,41 @@ def test_others_get_nothing_of_it(shop: Shop, pages: Desk, voucher: Voucher) -> 
         assert (asked.status_code, asked.location) == (303, f"/sign-in?next={quote(path, safe='')}")
 
 
+@pytest.mark.rule("T-22")
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_an_officer_suspends_restores_and_cancels_one_on_pages(shop: Shop, pages: Desk, lang: str) -> None:
+    issued = completed(shop, bought(shop))
+    officer = pages.browser(staff(shop.database, "settlement_officer"), lang)
+    assert issued.number in officer.get("/console/vouchers").text
+    found = officer.get(f"/console/vouchers?number=%20{issued.number.lower()}")
+    assert found.location == f"/console/vouchers/{issued.number}"
+    page = officer.get(found.location)
+    assert "供方示例公司" in page.text
+    assert officer.post(f"{found.location}/suspend").status_code == 422
+    sent = officer.post(f"{found.location}/suspend", **{"suspend-reason": "核查来源 <b>"})
+    assert (sent.status_code, sent.location) == (303, found.location)
+    page = officer.get(found.location)
+    assert "核查来源 &lt;b&gt;" in page.text
+    assert f"{found.location}/suspend" not in page.text
+    again = officer.post(f"{found.location}/suspend", **{"suspend-reason": "再次"})
+    assert again.status_code == 409
+    assert "再次" in again.text
+    assert officer.post(f"{found.location}/restore", **{"restore-reason": "无异议"}).status_code == 303
+    assert officer.post(f"{found.location}/void", **{"void-reason": "作废"}).status_code == 303
+    assert vouchers.check(issued.number)["state"] == "void"
+    assert "/restore" not in officer.get(found.location).text
+
+
+def test_an_auditor_reads_vouchers_and_decides_nothing(shop: Shop, pages: Desk, voucher: Voucher) -> None:
+    auditor = pages.browser(staff(shop.database, "auditor"))
+    place = f"/console/vouchers/{voucher.number}"
+    page = auditor.get(place)
+    assert page.status_code == 200
+    assert f"{place}/suspend" not in page.text
+    assert auditor.post(f"{place}/suspend", **{"suspend-reason": "x"}).status_code == 403
+    assert auditor.get("/console/vouchers/V-0000-0000-0000-0000").status_code == 404
+    assert pages.browser(shop.buyer.actor).get(place).status_code == 403
+
+
 def _visitor(pages: Desk) -> Browser:
     return pages.browser()

@@ -118,6 +118,7 @@ def test_what_is_public_is_named_here(site: Site) -> None:
         "GET api_versions.show_version",
         "GET api_offers.show_offer",
         "GET api_vouchers.check_voucher",
+        "POST api_vouchers.check_text",
         "GET voucher_check.enter",
         "POST voucher_check.find",
         "GET voucher_check.show",

@@ -36,7 +36,7 @@ NAV = (NavItem("public", N_("Catalogue"), "catalogue.list_products", place=10),)
 
 #: Facets of the form, in the order they stand there.
 HEADINGS: Words = {
-    "category": N_("Field"),
+    "category": N_("Industry"),
     "origin": N_("Origin"),
     "source": N_("Kind of source"),
     "format": N_("Format"),

@@ -13,7 +13,9 @@ from exchange.errors import Unavailable
 from exchange.web import access
 from exchange.web.desk import INBOX_LIMIT, Waiting
 from exchange.web.forms import Form
+from exchange.web.languages import language
 from exchange.web.views import Answer, blueprint, done
+from listings.models import Version
 from settlement import (
     byte_ranges,
     delivery,
@@ -333,29 +335,31 @@ def waiting_lots(session: Session, actor: Actor) -> Iterable[Waiting]:
     acts = {BUYER: {"due", "delivered", "disputed", "ruled"}, SELLER: {"funded", "disputed", "ruled"}}
     if not actor.roles & frozenset(SIGNING):
         acts = {BUYER: {"due"}, SELLER: set()} if actor.roles & frozenset(PAYING) else {}
-    titles = _titles()
     for side, states in acts.items():
         mine = Order.buyer_org_id if side == BUYER else Order.seller_org_id
-        rows = session.scalars(
-            select(Lot)
+        rows = session.execute(
+            select(Lot, Version.title_zh if language() == "zh" else Version.title_en)
             .join(Order, Order.id == Lot.order_id)
+            .join(Version, Version.id == Order.version_id)
             .where(mine == actor.org_id, Order.state == "open", Lot.state.in_(states))
             .order_by(Lot.deadline_at)
             .limit(INBOX_LIMIT)
         )
-        for lot in rows:
+        for lot, title in rows:
             place = url_for("trades.show_trade", order_id=lot.order_id, _anchor=f"lot-{lot.id}")
-            yield Waiting(lot.id, titles[lot.state], place, lot.deadline_at, lot.changed_at)
+            yield Waiting(lot.id, _words(lot.state, title), place, lot.deadline_at, lot.changed_at)
 
 
-def _titles() -> dict[str, str]:
-    return {
-        "due": gettext("A lot waits for its payment"),
-        "funded": gettext("A paid lot waits for its delivery"),
-        "delivered": gettext("Goods wait to be checked and accepted"),
-        "disputed": gettext("A dispute is open: answer it, give evidence or settle"),
-        "ruled": gettext("A decision can be objected to"),
+def _words(state: str, title: str) -> str:
+    """What waits of a lot in ``state``, and of which product."""
+    words = {
+        "due": gettext("A lot waits for its payment: %(title)s", title=title),
+        "funded": gettext("A paid lot waits for its delivery: %(title)s", title=title),
+        "delivered": gettext("Goods wait to be checked and accepted: %(title)s", title=title),
+        "disputed": gettext("A dispute is open (%(title)s): answer it, give evidence or settle", title=title),
+        "ruled": gettext("A decision can be objected to: %(title)s", title=title),
     }
+    return str(words[state])
 
 
 INBOX = (waiting_lots, *money_views.INBOX)

@@ -139,8 +139,9 @@ def test_a_product_is_told_whole(site: Site, client: FlaskClient, seller: Party)
         f"/sign-in?next=/desk/orders/new%3Foffer%3D{product.offer_id}",
     ):  # fmt: skip
         assert told in page, told
+    assert page.index('class="obligation"') < page.index('id="about"')  # before anything is read about the data
     page = seen(client, url, "zh")
-    for told in ("必须场内交易", "第二十八条", fair.RECORD.source_line_zh, "数据不得转让"):
+    for told in ("上架日期", "必须场内交易", "第二十八条", fair.RECORD.source_line_zh, "数据不得转让"):
         assert told in page, told
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from market import CSV, TERMS, deposited, published_product
+from market import CSV, DESCRIPTION, TERMS, deposited, published_product
 from people import approved_company, staff
 from trades import Trade, entries, found, ops_of
 from werkzeug.test import TestResponse
@@ -365,7 +365,8 @@ def test_the_money_desk_needs_two_officers(trade: Trade, browse: Any) -> None:
 
 def test_what_waits_stands_in_the_inbox(trade: Trade, browse: Any) -> None:
     trade.delivered()
-    assert "Goods wait to be checked" in browse(trade.buyer.actor).get("/desk").get_data(as_text=True)
+    waiting = browse(trade.buyer.actor).get("/desk").get_data(as_text=True)
+    assert f"Goods wait to be checked and accepted: {DESCRIPTION.title_en}" in waiting
     trade.disputed()
     assert "A dispute is open" in browse(trade.seller.actor).get("/desk").get_data(as_text=True)
     assert "A dispute" in browse(staff(trade, "dispute_officer")).get("/console").get_data(as_text=True)

@@ -16,7 +16,7 @@ from exchange.web.paging import DEFAULT_LIMIT, Page, page
 from listings import gates, queries
 from listings.grade_models import DataReport, Grading, ImportantDataFile, Lowering
 from listings.models import Version
-from listings.states import DATA_REPORT, LOWERING, REVIEWER, SECURITY
+from listings.states import DATA_REPORT, REVIEWER, SECURITY
 from provenance import grading
 from provenance.grading import Form
 
@@ -82,21 +82,21 @@ def lowering(actor: Actor, lowering_id: str) -> Lowering:
 
 def lowerings(*, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[dict[str, Any]]:
     """Lower grades that wait for reviewers, newest first."""
-    waiting = select(*Lowering.__table__.columns, Version.title_zh, Version.title_en).join(
+    waiting = select(Lowering.id, Lowering, Version.title_zh, Version.title_en).join(
         Version, Version.id == Lowering.version_id
     )
     with read() as session:
         statement = waiting.where(Lowering.state.in_(_OPEN_LOWERINGS))
-        return page(session, statement, [Lowering.id], cursor=cursor, limit=limit, shape=_row(LOWERING.name))
+        return page(session, statement, [Lowering.id], cursor=cursor, limit=limit, shape=_card)
 
 
 def reports(*, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[dict[str, Any]]:
     """Reports of what must not be here, newest first."""
-    told = select(*DataReport.__table__.columns, Version.title_zh, Version.title_en).join(
+    told = select(DataReport.id, DataReport, Version.title_zh, Version.title_en).join(
         Version, Version.id == DataReport.version_id
     )
     with read() as session:
-        return page(session, told, [DataReport.id], cursor=cursor, limit=limit, shape=_row(DATA_REPORT.name))
+        return page(session, told, [DataReport.id], cursor=cursor, limit=limit, shape=_card)
 
 
 def data_report(report_id: str) -> DataReport:
@@ -112,12 +112,10 @@ def data_report(report_id: str) -> DataReport:
         return found
 
 
-def _row(cycle: str) -> Any:
-    def shape(row: Any) -> dict[str, Any]:
-        found = dict(row._mapping)  # noqa: SLF001  (SQLAlchemy's public name for a row as a mapping)
-        return found | {"cycle": cycle, "title": {"zh": row.title_zh, "en": row.title_en}}
-
-    return shape
+def _card(row: Any) -> dict[str, Any]:
+    found = row[1]
+    told = {column.key: getattr(found, column.key) for column in found.__table__.columns}
+    return told | {"title": {"zh": row.title_zh, "en": row.title_en}}
 
 
 # -- what waits -------------------------------------------------------------------------------------------------------

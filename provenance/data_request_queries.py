@@ -1,8 +1,6 @@
 """Reads of requests for government data: a party's own, and for reviewers those that are overdue."""
 
-from typing import Any
-
-from sqlalchemy import Row, or_, select
+from sqlalchemy import or_, select
 
 from exchange import clock
 from exchange.actors import Actor
@@ -28,23 +26,23 @@ def data_request(actor: Actor, request_id: str) -> DataRequest:
         return request
 
 
-def data_requests(actor: Actor, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Row[Any]]:
+def data_requests(actor: Actor, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[DataRequest]:
     """Requests to or from the actor's organisation, newest first."""
     own = or_(DataRequest.department_org_id == actor.org_id, DataRequest.applicant_org_id == actor.org_id)
-    statement = select(*DataRequest.__table__.columns).where(own)
+    statement = select(DataRequest.id, DataRequest).where(own)
     with read() as session:
-        return page(session, statement, [DataRequest.id], cursor=cursor, limit=limit, shape=lambda row: row)
+        return page(session, statement, [DataRequest.id], cursor=cursor, limit=limit, shape=lambda row: row[1])
 
 
-def overdue(actor: Actor, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Row[Any]]:
+def overdue(actor: Actor, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[DataRequest]:
     """For reviewers: requests whose period is over without an answer, newest first.
 
     Raises:
         Forbidden: The actor is neither a reviewer nor an auditor.
     """
     actor.need(*sorted(READERS))
-    statement = select(*DataRequest.__table__.columns).where(
+    statement = select(DataRequest.id, DataRequest).where(
         DataRequest.state.in_(("received", "extended")), DataRequest.due_at <= clock.now()
     )
     with read() as session:
-        return page(session, statement, [DataRequest.id], cursor=cursor, limit=limit, shape=lambda row: row)
+        return page(session, statement, [DataRequest.id], cursor=cursor, limit=limit, shape=lambda row: row[1])

@@ -44,7 +44,10 @@ def page(
 
     Raises:
         Invalid: The cursor is not one of ours.
+        TypeError: The statement does not begin with ``keys``: its second page could not be asked for.
     """
+    if [column["name"] for column in statement.column_descriptions[: len(keys)]] != [key.key for key in keys]:
+        raise TypeError("a paged statement selects its keys first")
     if cursor is not None:
         place, last = tuple_(*keys), tuple_(*_decode(cursor, keys))
         statement = statement.where(place > last if ascending else place < last)

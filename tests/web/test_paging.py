@@ -73,6 +73,11 @@ def test_pages_hold_every_item_once_newest_first(site: Site) -> None:
         assert len(pages[-1]) > 0
 
 
+def test_a_statement_that_does_not_begin_with_its_keys_is_found_at_once(site: Site) -> None:
+    with read() as session, pytest.raises(TypeError):
+        page(session, select(JournalEntry), (JournalEntry.id,), shape=lambda row: row)
+
+
 def test_a_limit_beyond_reason_is_cut(site: Site) -> None:
     site.record(2)
     assert [len(items) for items in walk(0)] == [1, 1]

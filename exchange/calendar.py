@@ -15,6 +15,8 @@ from exchange.workdays import Calendar, CalendarDay, CalendarYear, Deadline
 #: The subject whose story tells what was entered, and when.
 CALENDAR_SUBJECT = "cal_mainland"
 
+#: Years that a notice can be for: the holidays are those of the measures of 1999, and a number beyond is a slip.
+NOTICES = range(2000, 2100)
 _SATURDAY = 5
 
 
@@ -86,10 +88,12 @@ def announce(tx: Transaction, year: int, *, source: str, days: Iterable[Calendar
 
     Raises:
         Forbidden: The actor is no administrator.
-        Invalid: The notice has no source, or names a day of another year.
+        Invalid: The notice has no source, names a day of another year, or is for a year that has no notice.
     """
     role = tx.actor.need("administrator")
     named = list(days)
+    if year not in NOTICES:
+        raise Invalid("There is no notice for this year.", code="invalid_year")
     if not source.strip() or any(day.day.year != year for day in named):
         raise Invalid("A notice names its source and days of its own year.", code="invalid_notice")
     return _enter(tx, CalendarYear(year, official=True, source=source), named, by=role)

@@ -72,6 +72,9 @@ def test_notices_are_the_administrators_and_name_their_source_and_year() -> None
         calendar.announce(Actor.clock(), 2027, source=SOURCE, days=[])
     with pytest.raises(Invalid):
         calendar.announce(ADMINISTRATOR, 2027, source=" ", days=[])
+    for year in (0, 1999, 104_262):
+        with pytest.raises(Invalid):
+            calendar.announce(ADMINISTRATOR, year, source=SOURCE, days=[])
     with pytest.raises(Invalid):
         calendar.announce(
             ADMINISTRATOR, 2027, source=SOURCE, days=[CalendarDay(date(2026, 1, 1), working=False, occasion="元旦")]

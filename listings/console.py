@@ -96,13 +96,10 @@ def decide(version_id: str) -> Answer:
         "return": review.return_version,
         "refuse": review.refuse,
     }
-    chosen = verbs.get(request.form.get("decide", ""))
-    if chosen is None:
-        return _case(version_id, form)
     return _act(
         version_id,
         form,
-        lambda body: chosen(access.actor(), version_id, **body),
+        lambda body: form.pressed(verbs)(access.actor(), version_id, **body),
         gettext("The decision is recorded."),
     )
 
@@ -131,7 +128,6 @@ def restore(version_id: str) -> Answer:
 def decide_objection(version_id: str, objection_id: str) -> Answer:
     """Uphold or dismiss an objection, by the button that was pressed."""
     form = Form(schemas.AnswerBody, name=objection_id)
-    upheld = request.form.get("decide") == "uphold"
-    verb = notice.uphold_objection if upheld else notice.dismiss_objection
+    verbs = {"uphold": notice.uphold_objection, "dismiss": notice.dismiss_objection}
     told = gettext("The objection is decided.")
-    return _act(version_id, form, lambda body: verb(access.actor(), objection_id, **body), told)
+    return _act(version_id, form, lambda body: form.pressed(verbs)(access.actor(), objection_id, **body), told)

@@ -30,10 +30,11 @@ def open_assessment(body: Export, version_id: str) -> dict[str, Any]:
 
 @beside_versions.route("/<version_id>/export-assessments", methods=["GET"])
 @access.anyone_of(*_SEEING)
-@beside_versions.response(200, export_schemas.ExportOut(many=True))
-def list_assessments(version_id: str) -> list[dict[str, Any]]:
+@beside_versions.arguments(PageQuery, location="query")
+@beside_versions.response(200, export_schemas.ExportPage)
+def list_assessments(query: dict[str, Any], version_id: str) -> Page[dict[str, Any]]:
     """The assessments of a version, newest first."""
-    return export_queries.of_version(access.actor(), version_id)
+    return export_queries.of_version(access.actor(), version_id, **query)
 
 
 @export_api.route("", methods=["GET"])

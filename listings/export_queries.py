@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask_babel import gettext
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from exchange.actors import Actor
@@ -36,7 +36,9 @@ def assessment(actor: Actor, assessment_id: str) -> dict[str, Any]:
         return shown
 
 
-def of_version(actor: Actor, version_id: str) -> list[dict[str, Any]]:
+def of_version(
+    actor: Actor, version_id: str, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+) -> Page[dict[str, Any]]:
     """The assessments of a version, newest first.
 
     Raises:
@@ -46,24 +48,23 @@ def of_version(actor: Actor, version_id: str) -> list[dict[str, Any]]:
         version = session.get(Version, version_id)
         if version is None or not (queries.READERS & actor.roles or version.org_id == actor.org_id):
             raise NotFound("There is no such %(kind)s.", kind="version")
-        held = select(ExportAssessment).where(ExportAssessment.version_id == version_id)
-        newest = session.scalars(held.order_by(ExportAssessment.id.desc()).limit(INBOX_LIMIT))
-        return [_shape(actor)(one) for one in newest]
+        held = select(ExportAssessment.id, ExportAssessment).where(ExportAssessment.version_id == version_id)
+        return _page(session, actor, held, cursor, limit)
 
 
 def waiting(actor: Actor, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[dict[str, Any]]:
     """What waits for reviewers, newest first."""
-    statement = select(ExportAssessment).where(ExportAssessment.state.in_(_WAITING))
+    statement = select(ExportAssessment.id, ExportAssessment).where(ExportAssessment.state.in_(_WAITING))
     with read() as session:
-        shape = _shape(actor)
-        return page(
-            session,
-            statement,
-            [ExportAssessment.id],
-            cursor=cursor,
-            limit=limit,
-            shape=lambda row: shape(row.ExportAssessment),
-        )
+        return _page(session, actor, statement, cursor, limit)
+
+
+def _page(
+    session: Session, actor: Actor, statement: Select[*tuple[Any, ...]], cursor: str | None, limit: int
+) -> Page[dict[str, Any]]:
+    shape = _shape(actor)
+    keys = [ExportAssessment.id]
+    return page(session, statement, keys, cursor=cursor, limit=limit, shape=lambda row: shape(row.ExportAssessment))
 
 
 def _shape(actor: Actor) -> Any:

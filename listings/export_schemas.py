@@ -5,8 +5,9 @@ from typing import Any
 
 from marshmallow import Schema, fields, post_load, validate
 
+from exchange.texts import MAX_TEXT
 from exchange.web.api import Body, page_of
-from listings.exports import MAX_DOCUMENTS, MAX_TEXT, Export
+from listings.exports import MAX_DOCUMENTS, Export
 from listings.schemas import Bilingual
 from listings.states import EXPORT_KINDS
 from provenance.crossborder import PATHS, SCENES

@@ -60,8 +60,8 @@ def open_assessment(version_id: str) -> Answer:
 def _of_version(form: Form, version_id: str) -> Answer:
     actor = access.caller()
     draft = desk_queries.draft(actor, version_id)
-    held = export_queries.of_version(actor, version_id)
-    return form.page("listings/exports.html", draft=draft, held=held, **_told())
+    page = export_queries.of_version(actor, version_id, cursor=request.args.get("cursor"))
+    return form.page("listings/exports.html", draft=draft, page=page, **_told())
 
 
 @selling_abroad.get("/exports/<assessment_id>")
@@ -132,9 +132,6 @@ def decide(assessment_id: str) -> Answer:
     """Agree, return or refuse, by the button that was pressed."""
     form = Form(WhyBody, name="decision")
     verbs = {"agree": exports.agree, "return": exports.send_back, "refuse": exports.refuse}
-    verb = verbs.get(request.form.get("decide", ""))
-    if verb is None:
-        return _case(form, assessment_id)
-    if form.submit(lambda body: verb(access.actor(), assessment_id, **body)) is None:
+    if form.submit(lambda body: form.pressed(verbs)(access.actor(), assessment_id, **body)) is None:
         return _case(form, assessment_id)
     return done(gettext("The decision is recorded."), url_for(".case", assessment_id=assessment_id))

@@ -19,6 +19,7 @@ from exchange.gates import gate
 from exchange.lifecycle import CLOCK
 from exchange.members.gates import not_own_case
 from exchange.members.models import Organisation
+from exchange.texts import said
 from listings import gates, versions
 from listings.export_models import ExportAssessment
 from listings.models import Version
@@ -27,7 +28,6 @@ from provenance import crossborder, lineage, purposes
 from provenance.crossborder import Facts
 from provenance.models import Declaration
 
-MAX_TEXT = 2000
 MAX_DOCUMENTS = 20
 #: Renewal can be asked for in the last sixty working days (CBF 9): twelve weeks never hold more.
 RENEWAL = timedelta(weeks=12)
@@ -67,7 +67,7 @@ def open_assessment(tx: Transaction, version_id: str, export: Export) -> ExportA
         id=ids.new("exa"),
         version_id=version.id,
         org_id=version.org_id,
-        recipient=_said(export.recipient),
+        recipient=said(export.recipient),
         territory=export.territory,
         purposes=purposes.check(export.purposes),
         kinds=[kind for kind in EXPORT_KINDS if kind in export.kinds],
@@ -135,12 +135,12 @@ def agree(tx: Transaction, assessment_id: str, *, reason: str) -> ExportAssessme
     EXPORT.edge(assessment.state, action)
     way_open(assessment)
     kinds_named(tx, assessment)
-    assessment.reason = _said(reason)
+    assessment.reason = said(reason)
     if action == "second":
         assessment.first_by = tx.actor.person_id
         tx.advance(assessment, "second", by=REVIEWER, links=[assessment.version_id])
         return assessment
-    _another_person(tx, assessment)
+    gates.another_person(tx, assessment.id, assessment.first_by)
     assessment.second_by = tx.actor.person_id
     until = _years_later(tx.now, crossborder.VALID_YEARS)
     assessment.valid_until = until
@@ -160,7 +160,7 @@ def send_back(tx: Transaction, assessment_id: str, *, reason: str) -> ExportAsse
         WrongState: It does not wait for its first decision.
     """
     assessment = _decidable(tx, assessment_id)
-    assessment.reason = _said(reason)
+    assessment.reason = said(reason)
     tx.advance(assessment, "return", by=REVIEWER, links=[assessment.version_id])
     return assessment
 
@@ -173,7 +173,7 @@ def refuse(tx: Transaction, assessment_id: str, *, reason: str) -> ExportAssessm
         WrongState: It does not wait for a decision.
     """
     assessment = _decidable(tx, assessment_id)
-    assessment.reason = _said(reason)
+    assessment.reason = said(reason)
     tx.advance(assessment, "refuse", by=REVIEWER, links=[assessment.version_id])
     return assessment
 
@@ -326,17 +326,6 @@ def _decidable(tx: Transaction, assessment_id: str) -> ExportAssessment:
     return assessment
 
 
-def _another_person(tx: Transaction, assessment: ExportAssessment) -> None:
-    if tx.actor.person_id == assessment.first_by:
-        raise Refused(
-            "I-08",
-            "You agreed to this already; a second person has to.",
-            remedy="Another reviewer has to decide.",
-            code="second_person_needed",
-            subjects=(assessment.id,),
-        )
-
-
 def _forget(tx: Transaction, assessment: ExportAssessment) -> None:
     for kind in ("export.remind", "export.lapse"):
         tx.undue(kind, assessment.id)
@@ -348,10 +337,3 @@ def _years_later(moment: datetime, years: int) -> datetime:
         return moment.replace(year=moment.year + years)
     except ValueError:
         return moment.replace(year=moment.year + years, day=28)
-
-
-def _said(text: str) -> str:
-    said = text.strip()
-    if not 0 < len(said) <= MAX_TEXT:
-        raise Invalid("Say it in 1 to %(most)s characters.", code="text_length", most=MAX_TEXT)
-    return said

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from exchange.db import Transaction
@@ -85,9 +86,10 @@ def not_taken_down(tx: Transaction, version: Version, *_about: object) -> None:
 
 
 def negative_items(session: Session, moment: datetime) -> Sequence[NegativeItem]:
-    """The items of the negative list in force at ``moment``, by code."""
+    """The items of the negative list in force at ``moment``, by code: of each the latest edition that has begun."""
     kept = select(NegativeItem).where(NegativeItem.state == "kept", NegativeItem.effective_at <= moment)
-    return session.scalars(kept.order_by(NegativeItem.code, NegativeItem.id)).all()
+    latest = kept.ext(distinct_on(NegativeItem.code)).order_by(NegativeItem.code, NegativeItem.edition.desc())
+    return session.scalars(latest).all()
 
 
 def negative_results(session: Session, version: Version) -> dict[str, str]:
@@ -225,16 +227,16 @@ def answered(tx: Transaction, version: Version) -> None:
     provenance_gates.unsuspected(tx, declaration_of(version))
 
 
-@gate("I-08")
-def second_person(tx: Transaction, version: Version) -> None:
-    """Of two approvals of one submission, no two are by the same natural person."""
-    if tx.actor.person_id in approvers(tx, version):
+@gate("I-08", "C-07")
+def another_person(tx: Transaction, subject_id: str, *before: str | None) -> None:
+    """What two natural persons decide, no two decisions ``before`` and now are by the same one."""
+    if tx.actor.person_id in before:
         raise Refused(
             "I-08",
-            "You approved this already; a second person has to.",
+            "You decided this already; a second person has to.",
             remedy="Another reviewer has to decide.",
             code="second_person_needed",
-            subjects=(version.id,),
+            subjects=(subject_id,),
         )
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, post_load, validate
 
+from exchange.texts import MAX_TEXT
 from exchange.web.api import Body, page_of
-from listings.grading import MAX_TEXT
 from listings.schemas import Bilingual
 from listings.states import GRADES, REPORT_KINDS, RISK_POINTS
 from provenance.grading import DEGREES, ELEMENTS, IDENTIFIED, OBJECTS, SECRECY, Form

@@ -136,9 +136,8 @@ def _forms(form: Form, items: Any, schema: Any) -> dict[str, Form]:
 def decide_lowering(lowering_id: str) -> Answer:
     """Allow or refuse, by the button that was pressed."""
     form = Form(grade_schemas.WhyBody, name=lowering_id)
-    allowed = request.form.get("decide") == "allow"
-    verb = grading.allow_lower_grade if allowed else grading.refuse_lower_grade
-    if form.submit(lambda body: verb(access.actor(), lowering_id, **body)) is None:
+    verbs = {"allow": grading.allow_lower_grade, "refuse": grading.refuse_lower_grade}
+    if form.submit(lambda body: form.pressed(verbs)(access.actor(), lowering_id, **body)) is None:
         return form.answer(lambda: _lowerings(form))
     return done(gettext("The decision is recorded."), url_for(".lowerings"))
 

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from exchange import ids
 from exchange.db import Transaction, verb
 from exchange.errors import Conflict, Forbidden, Invalid, NotFound, Refused
-from exchange.gates import gate
 from exchange.members.gates import not_own_case
 from exchange.members.models import Membership
+from exchange.texts import MAX_TEXT, said
 from listings import gates, versions
 from listings.grade_models import DataReport, Grading, ImportantDataFile, Lowering
 from listings.models import Version
@@ -21,7 +21,6 @@ from listings.states import LISTING_OPEN, LOWERING, REVIEWER, RISK_POINTS, SECUR
 from provenance import grading
 from provenance.grading import Form
 
-MAX_TEXT = 2000
 #: The role of the exchange's own findings.
 EXCHANGE = "exchange"
 
@@ -161,7 +160,7 @@ def ask_lower_grade(tx: Transaction, version_id: str, *, reason: str) -> Lowerin
         org_id=version.org_id,
         from_grade=least,
         to_grade=form.grade,
-        reason=_said(reason),
+        reason=said(reason),
     )
     facts = {"from": least, "to": form.grade}
     tx.create(made, "grade_lowering.asked", by=SELLER, facts=facts, links=[version.id, version.org_id])
@@ -178,12 +177,12 @@ def allow_lower_grade(tx: Transaction, lowering_id: str, *, reason: str) -> Lowe
     """
     version, lowering = _decidable(tx, lowering_id)
     if lowering.state == LOWERING.initial:
-        lowering.first_by, lowering.first_reason = tx.actor.person_id, _said(reason)
+        lowering.first_by, lowering.first_reason = tx.actor.person_id, said(reason)
         tx.advance(lowering, "second", by=REVIEWER, links=[version.id])
         return lowering
     LOWERING.edge(lowering.state, "grant")
-    another_person(tx, lowering)
-    lowering.second_by, lowering.second_reason = tx.actor.person_id, _said(reason)
+    gates.another_person(tx, lowering.id, lowering.first_by)
+    lowering.second_by, lowering.second_reason = tx.actor.person_id, said(reason)
     tx.advance(lowering, "grant", by=REVIEWER, links=[version.id])
     form = gates.latest_grading(tx, version.id)
     if form is not None and form.id == lowering.grading_id and version.state in LISTING_OPEN:
@@ -204,25 +203,12 @@ def refuse_lower_grade(tx: Transaction, lowering_id: str, *, reason: str) -> Low
     version, lowering = _decidable(tx, lowering_id)
     LOWERING.edge(lowering.state, "refuse")
     if lowering.state == LOWERING.initial:
-        lowering.first_by, lowering.first_reason = tx.actor.person_id, _said(reason)
+        lowering.first_by, lowering.first_reason = tx.actor.person_id, said(reason)
     else:
-        another_person(tx, lowering)
-        lowering.second_by, lowering.second_reason = tx.actor.person_id, _said(reason)
+        gates.another_person(tx, lowering.id, lowering.first_by)
+        lowering.second_by, lowering.second_reason = tx.actor.person_id, said(reason)
     tx.advance(lowering, "refuse", by=REVIEWER, links=[version.id])
     return lowering
-
-
-@gate("C-07", "I-08")
-def another_person(tx: Transaction, lowering: Lowering) -> None:
-    """Two natural persons decide about a lower grade."""
-    if tx.actor.person_id == lowering.first_by:
-        raise Refused(
-            "I-08",
-            "You decided this already; a second person has to.",
-            remedy="Another reviewer has to decide.",
-            code="second_person_needed",
-            subjects=(lowering.id,),
-        )
 
 
 @verb
@@ -234,7 +220,7 @@ def tell_authority(tx: Transaction, report_id: str, *, authority: str, reference
         WrongState: The report is closed.
     """
     found = _report(tx, report_id)
-    found.authority, found.reference = _said(authority), _said(reference)
+    found.authority, found.reference = said(authority), said(reference)
     tx.advance(found, "report", by=SECURITY, links=[found.version_id])
     return found
 
@@ -248,7 +234,7 @@ def dismiss_report(tx: Transaction, report_id: str, *, answer: str) -> DataRepor
         WrongState: The report is closed.
     """
     found = _report(tx, report_id)
-    found.answer = _said(answer)
+    found.answer = said(answer)
     tx.advance(found, "dismiss", by=SECURITY, links=[found.version_id])
     return found
 
@@ -281,13 +267,6 @@ def _decidable(tx: Transaction, lowering_id: str) -> tuple[Version, Lowering]:
     lowering = tx.lock(Lowering, lowering_id)
     not_own_case(tx, version.org_id)
     return version, lowering
-
-
-def _said(text: str) -> str:
-    said = text.strip()
-    if not 0 < len(said) <= MAX_TEXT:
-        raise Invalid("Say it in 1 to %(most)s characters.", code="text_length", most=MAX_TEXT)
-    return said
 
 
 def _check(form: Form) -> None:

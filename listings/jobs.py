@@ -9,7 +9,7 @@ from typing import Any
 
 from exchange.handlers import Handler
 from exchange.jobs import Carrier, DueHandler
-from listings import deposits, exports, intake, notice, upstream
+from listings import deposits, exports, intake, notice, prohibited, upstream
 from provenance.changes import CHANGED
 
 DUE: Mapping[str, DueHandler] = {
@@ -17,6 +17,7 @@ DUE: Mapping[str, DueHandler] = {
     "version.publish": notice.publish,
     "export.remind": exports.remind_renewal,
     "export.lapse": exports.lapse,
+    prohibited.SUPERSEDE: prohibited.supersede,
 }
 
 

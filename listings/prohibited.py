@@ -9,18 +9,22 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from exchange import clock, ids
 from exchange.db import Transaction, verb
-from exchange.errors import Conflict, Forbidden, Invalid
+from exchange.errors import Conflict, Forbidden, Invalid, WrongState
+from exchange.lifecycle import CLOCK
 from exchange.members.gates import not_own_case
+from exchange.texts import said
 from listings import gates, grading
 from listings.models import Version
 from listings.prohibited_models import NegativeCheck, NegativeItem
 from listings.states import LISTING, NEGATIVE_RESULTS, REVIEWER
 
 ADMINISTRATOR: Final = "administrator"
-MAX_TEXT = 2000
+#: An edition takes effect, and those before it end.
+SUPERSEDE: Final = "negative_item.supersede"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,10 @@ INITIAL: Final = (
 
 @verb
 def enter_item(tx: Transaction, item: Item, *, effective_at: datetime) -> NegativeItem:
-    """Enter an item; one of the same code ends and this is its next edition, in force from ``effective_at``.
+    """Enter an item, in force from ``effective_at``; the edition before it of the same code is in force until then.
 
     Raises:
+        Conflict: Somebody else entered the same code at this moment.
         Invalid: A text is missing or too long, or the date has no time zone.
     """
     return _enter(tx, _keeper(tx), item, effective_at)
@@ -94,7 +99,7 @@ def enter_initial(tx: Transaction) -> NegativeItem:
 
 @verb
 def end_item(tx: Transaction, item_id: str) -> NegativeItem:
-    """End an item: versions are not checked against it any more.
+    """End an item: versions are not checked against it any more. One that has not begun leaves its forerunner in force.
 
     Raises:
         WrongState: It ended already.
@@ -102,6 +107,20 @@ def end_item(tx: Transaction, item_id: str) -> NegativeItem:
     by = _keeper(tx)
     item = tx.lock(NegativeItem, item_id)
     tx.advance(item, "end", by=by)
+    tx.undue(SUPERSEDE, item.id)
+    if item.effective_at <= tx.now:
+        _end_forerunners(tx, item, by)
+    return item
+
+
+@verb
+def supersede(tx: Transaction, item_id: str) -> NegativeItem:
+    """An edition takes effect: those before it end (called by the clock)."""
+    tx.actor.need(CLOCK)
+    item = tx.lock(NegativeItem, item_id)
+    if item.effective_at > tx.now:
+        raise WrongState("The day has not come.", code="not_over")
+    _end_forerunners(tx, item, CLOCK)
     return item
 
 
@@ -152,11 +171,11 @@ def take_down(tx: Transaction, version_id: str, *, statement: str) -> Version:
     tx.actor.need(REVIEWER)
     version = tx.lock(Version, version_id)
     not_own_case(tx, version.org_id)
-    said = _said(statement)
+    found = said(statement)
     if version.state != "suspended":
         LISTING.edge(version.state, "suspend")
         tx.advance(version, "suspend", by=REVIEWER, links=[version.org_id], facts={"code": "prohibited"})
-    made = grading.report(tx, version, "prohibited", said)
+    made = grading.report(tx, version, "prohibited", found)
     tx.record(version.id, "listing.taken_down", by=REVIEWER, links=[made.id])
     return version
 
@@ -172,29 +191,39 @@ def _keeper(tx: Transaction) -> str:
 def _enter(tx: Transaction, by: str, item: Item, effective_at: datetime) -> NegativeItem:
     if effective_at.tzinfo is None:
         raise Invalid("The day it takes effect needs a time zone.", code="naive_time")
-    code = _said(item.code)
-    same = select(NegativeItem).where(NegativeItem.code == code, NegativeItem.state == "kept").with_for_update()
-    before = tx.first(same)
-    if before is not None:
-        tx.advance(before, "end", by=by)
-        tx.session.flush()  # the code is free before it is taken
+    code = said(item.code)
+    same = select(NegativeItem).where(NegativeItem.code == code, NegativeItem.state == "kept")
+    forerunners = tx.all(same.order_by(NegativeItem.edition).with_for_update())
+    for before in forerunners:
+        if effective_at <= max(tx.now, before.effective_at):  # it would never be in force again
+            tx.advance(before, "end", by=by)
+            tx.undue(SUPERSEDE, before.id)
     editions = select(NegativeItem.edition).where(NegativeItem.code == code).order_by(NegativeItem.edition.desc())
     made = NegativeItem(
         id=ids.new("ngi"),
         code=code,
         edition=(tx.first(editions) or 0) + 1,
-        text_zh=_said(item.text_zh),
-        text_en=_said(item.text_en),
-        basis=_said(item.basis),
+        text_zh=said(item.text_zh),
+        text_en=said(item.text_en),
+        basis=said(item.basis),
         effective_at=effective_at,
     )
     facts = {"code": code, "edition": made.edition, "effective_at": clock.text(effective_at)}
-    tx.create(made, "negative_item.entered", by=by, facts=facts, links=[] if before is None else [before.id])
+    tx.create(made, "negative_item.entered", by=by, facts=facts, links=[before.id for before in forerunners])
+    try:
+        tx.session.flush()
+    except IntegrityError:
+        raise Conflict("Somebody else entered this item just now.", code="item_entered") from None
+    if effective_at > tx.now:
+        tx.due(SUPERSEDE, made.id, effective_at)
     return made
 
 
-def _said(text: str) -> str:
-    said = text.strip()
-    if not 0 < len(said) <= MAX_TEXT:
-        raise Invalid("Say it in 1 to %(most)s characters.", code="text_length", most=MAX_TEXT)
-    return said
+def _end_forerunners(tx: Transaction, item: NegativeItem, by: str) -> None:
+    begun = select(NegativeItem).where(
+        NegativeItem.code == item.code,
+        NegativeItem.state == "kept",
+        NegativeItem.edition < item.edition,
+    )
+    for before in tx.all(begun.order_by(NegativeItem.edition).with_for_update()):
+        tx.advance(before, "end", by=by, links=[item.id])

@@ -1,10 +1,10 @@
 """The API of the negative list."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from exchange.web import access
-from exchange.web.api import blueprint
+from exchange.web.api import PageQuery, blueprint
+from exchange.web.paging import Page
 from listings import prohibited, prohibited_queries, prohibited_schemas, queries, schemas
 from listings.prohibited import ADMINISTRATOR
 from listings.prohibited_models import NegativeItem
@@ -17,10 +17,11 @@ blps = [list_api, check_api]
 
 @list_api.route("", methods=["GET"])
 @access.public
-@list_api.response(200, prohibited_schemas.ItemOut(many=True))
-def list_items() -> Sequence[NegativeItem]:
-    """The list with its former editions."""
-    return prohibited_queries.items()
+@list_api.arguments(PageQuery, location="query")
+@list_api.response(200, prohibited_schemas.ItemPage)
+def list_items(query: dict[str, Any]) -> Page[NegativeItem]:
+    """The list with its former editions, by code."""
+    return prohibited_queries.items(**query)
 
 
 @list_api.route("", methods=["POST"])

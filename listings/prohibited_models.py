@@ -17,7 +17,7 @@ class NegativeItem(Base, Stateful):
     __lifecycle__ = NEGATIVE_ITEM
     __table_args__ = (
         CheckConstraint("basis <> ''", name="basis"),
-        Index("uq_negative_item_kept", "code", unique=True, postgresql_where="state = 'kept'"),
+        Index("uq_negative_item_code_edition", "code", "edition", unique=True),
     )
 
     code: Mapped[str]

@@ -1,6 +1,5 @@
 """The negative list, and what checks against it found."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -8,19 +7,20 @@ from sqlalchemy import select
 from exchange import clock
 from exchange.db import read
 from exchange.errors import NotFound
+from exchange.web.paging import DEFAULT_LIMIT, Page, page
 from listings import gates
 from listings.models import Version
 from listings.prohibited_models import NegativeItem
 
-#: More items than a list of categories ever has.
-_MOST = 200
 
-
-def items() -> Sequence[NegativeItem]:
-    """The list with its former editions, the newest of each code first."""
+def items(*, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[NegativeItem]:
+    """The list with its former editions, by code."""
+    keys = [NegativeItem.code, NegativeItem.edition]
     with read() as session:
-        every = select(NegativeItem).order_by(NegativeItem.code, NegativeItem.edition.desc()).limit(_MOST)
-        return session.scalars(every).all()
+        every = select(*keys, NegativeItem)
+        return page(
+            session, every, keys, cursor=cursor, limit=limit, shape=lambda row: row.NegativeItem, ascending=True
+        )
 
 
 def item(item_id: str) -> NegativeItem:

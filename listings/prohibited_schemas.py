@@ -5,8 +5,9 @@ from typing import Any
 
 from marshmallow import Schema, fields, post_load, validate
 
-from exchange.web.api import Body
-from listings.prohibited import MAX_TEXT, Item
+from exchange.texts import MAX_TEXT
+from exchange.web.api import Body, page_of
+from listings.prohibited import Item
 from listings.states import NEGATIVE_RESULTS
 
 _SAID = validate.Length(1, MAX_TEXT)
@@ -55,3 +56,7 @@ class ItemOut(Schema):
     text_en = fields.String()
     basis = fields.String()
     effective_at = fields.AwareDateTime()
+
+
+#: A page of the list, by code.
+ItemPage = page_of(ItemOut)

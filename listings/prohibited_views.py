@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import url_for
+from flask import request, url_for
 from flask_babel import gettext
 
 from exchange.marks import N_
@@ -30,8 +30,8 @@ def index() -> Answer:
 
 
 def _index(form: Form) -> Answer:
-    items = prohibited_queries.items()
-    return form.page("listings/negative_list.html", items=items, keeping=bool(_KEEPERS & access.caller().roles))
+    page = prohibited_queries.items(cursor=request.args.get("cursor"))
+    return form.page("listings/negative_list.html", page=page, keeping=bool(_KEEPERS & access.caller().roles))
 
 
 @negative_list.post("")

@@ -44,7 +44,7 @@ def approve(tx: Transaction, version_id: str, *, checklist: Mapping[str, str], r
     """
     version = _at_desk(tx, version_id, "approve")
     gates.reasoned(version, "approve", checklist, reason)
-    gates.second_person(tx, version)
+    gates.another_person(tx, version.id, *gates.approvers(tx, version))
     gates.negative_list_clear(tx, version)
     gates.answered(tx, version)
     given, needed = len(gates.approvers(tx, version)) + 1, gates.approvals_needed(tx, version)

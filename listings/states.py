@@ -140,7 +140,7 @@ NEGATIVE_ITEM = Lifecycle(
     "negative_item",
     initial="kept",
     final=frozenset({"ended"}),
-    edges={("kept", "end"): Edge("ended", (REVIEWER, "administrator"), "negative_item.ended")},
+    edges={("kept", "end"): Edge("ended", (REVIEWER, "administrator", CLOCK), "negative_item.ended")},
 )
 NEGATIVE_RESULTS = ("clear", "found")
 

@@ -15,6 +15,7 @@ from exchange.db import Transaction, verb
 from exchange.errors import Conflict, Invalid, NotFound, WrongState
 from exchange.members.gates import vetted
 from exchange.members.people import org_of
+from exchange.texts import said
 from exchange.workdays import beijing_date
 from provenance.models import CatalogueRecord, DataRequest
 from provenance.states import ANSWER_DAYS, DEPARTMENT, USER
@@ -100,7 +101,7 @@ def extend(tx: Transaction, request_id: str, *, days: int, approved_by: str) -> 
     request.due_at = due.ends_at
     request.provisional = request.provisional or due.provisional
     request.extended_days = days
-    request.approved_by = _said(approved_by)
+    request.approved_by = said(approved_by)
     facts = {"days": days, "last_day": due.date.isoformat()}
     tx.advance(request, "extend", by=DEPARTMENT, facts=facts, links=_links(request))
     return request
@@ -130,7 +131,7 @@ def refuse(tx: Transaction, request_id: str, *, reason: str, legal_basis: str) -
     """
     request = _locked(tx, request_id, DEPARTMENT)
     request.__lifecycle__.edge(request.state, "refuse")
-    request.reason, request.legal_basis = _said(reason), _said(legal_basis)
+    request.reason, request.legal_basis = said(reason), said(legal_basis)
     tx.advance(request, "refuse", by=DEPARTMENT, facts=_lateness(tx, request), links=_links(request))
     return request
 
@@ -182,12 +183,6 @@ def _locked(tx: Transaction, request_id: str, side: str) -> DataRequest:
         raise NotFound("There is no such %(kind)s.", kind="data_request")
     tx.actor.need("owner", "trader")
     return request
-
-
-def _said(words: str) -> str:
-    if not words.strip():
-        raise Invalid("Say it in words; blanks are not enough.", code="blank")
-    return words.strip()
 
 
 def _lateness(tx: Transaction, request: DataRequest) -> dict[str, bool]:

@@ -110,6 +110,7 @@ def _index(form: Form | None = None) -> str:
         suspended=money_queries.suspended_items(cursor=request.args.get("cursor")),
         unmet=money_queries.unmet_lines(),
         kinds=KINDS,
+        moved=money_views.KINDS,
         sent=form,
         form_of=_form_of(form),
         officer=SETTLEMENT_OFFICER,

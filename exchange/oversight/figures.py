@@ -21,7 +21,7 @@ from exchange.workdays import beijing_date
 
 
 class Bar(NamedTuple):
-    """One part of a figure: ``label`` is a marked message, or a code that needs no words."""
+    """One part of a figure: ``label`` is a marked message, or an action of the journal."""
 
     label: str
     value: int
@@ -103,12 +103,11 @@ def ledger(session: Session, reach: Reach, cursor: str | None) -> Ledger:
 
 def _own(session: Session, reach: Reach, organ_id: str) -> Iterable[Figure]:
     midnight = datetime.combine(beijing_date(clock.now()), time(), clock.BEIJING)
-    kind = func.split_part(JournalEntry.action, ".", 1).label("kind")
     rows = session.execute(
-        select(kind, func.count())
+        select(JournalEntry.action, func.count())
         .where(JournalEntry.at >= midnight, reach.covers(JournalEntry.subject))
-        .group_by("kind")
-        .order_by(func.count().desc(), "kind")
+        .group_by(JournalEntry.action)
+        .order_by(func.count().desc(), JournalEntry.action)
     ).all()
     yield Figure(N_("Entries today"), sum(count for _, count in rows), bars=[Bar(*row) for row in rows[:12]])
     found = session.execute(

@@ -36,6 +36,7 @@ class Restraint(Base, Journalled):
     __table_args__ = (
         Index(None, "subject", postgresql_where="lifted_at IS NULL"),
         Index(None, "directive_id", postgresql_where="directive_id IS NOT NULL"),
+        Index("ix_restraint_operator", "org_id", "id", postgresql_where="directive_id IS NULL"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

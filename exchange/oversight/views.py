@@ -18,6 +18,7 @@ from exchange.actors import REGULATOR, Actor
 from exchange.errors import Invalid, Refused
 from exchange.journal.queries import Told
 from exchange.marks import N_
+from exchange.money import Money
 from exchange.oversight import (
     case_files,
     console,
@@ -35,6 +36,7 @@ from exchange.oversight.models import Directive
 from exchange.oversight.states import BASES, DIRECTIVE, MEASURES, PURPOSES, SCOPE_KINDS, TARGET_KINDS
 from exchange.web import access
 from exchange.web.desk import NavItem, Waiting, waiting
+from exchange.web.filters import money
 from exchange.web.forms import Form
 from exchange.web.views import Answer, blueprint, done
 
@@ -206,8 +208,15 @@ def shape(told: Told) -> dict[str, Any]:
     }
 
 
+#: The members of an amount of money among facts (`Money.facts`).
+_AMOUNT = {"minor", "currency"}
+
+
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
+    """Facts by path, as they stand; an amount of money as people write it."""
+    if isinstance(value, dict) and set(value) == _AMOUNT:
+        yield path, money(Money(int(value["minor"]), value["currency"]))
+    elif isinstance(value, dict):
         for name, inner in value.items():
             yield from _flat(inner, f"{path}.{name}" if path else name)
     elif isinstance(value, list):

@@ -95,6 +95,18 @@ class Form:
             self.refuse(error)
             return None
 
+    @staticmethod
+    def pressed(choices: Mapping[str, R]) -> R:
+        """What the button that sent the form stands for, of a form with several (all named ``decide``).
+
+        Raises:
+            Invalid: None of them was pressed: nothing is decided by default.
+        """
+        try:
+            return choices[request.form.get("decide", "")]
+        except KeyError:
+            raise Invalid("Press the button of the decision you take.", code="no_decision") from None
+
     def refuse(self, error: ExchangeError) -> None:
         """Show ``error`` on the page: messages beside their fields, all else at the top."""
         self.problem, self.status = problems.problem(error)

@@ -14,7 +14,7 @@ CREATE TABLE negative_item (
     CONSTRAINT ck_negative_item_basis CHECK (basis <> ''), 
     CONSTRAINT ck_negative_item_state CHECK (state IN ('ended', 'kept'))
 );
-CREATE UNIQUE INDEX uq_negative_item_kept ON negative_item (code) WHERE state = 'kept';
+CREATE UNIQUE INDEX uq_negative_item_code_edition ON negative_item (code, edition);
 
 CREATE TABLE negative_check (
     id TEXT NOT NULL, 

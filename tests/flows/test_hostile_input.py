@@ -18,7 +18,7 @@ LONG_NUMBER = '{"reason": ' + "9" * 5000 + "}"
 HALF_A_PAIR = '{"reason": "\\ud800", "password": "\\ud800", "sha256": "\\ud800"}'
 NUL = '{"reason": "a\\u0000b", "password": "a\\u0000b", "offer_id": "a\\u0000b"}'
 #: Nothing of the body is read there.
-TAKES_NO_BODY = {"/me/second-factor", "/negative-list/initial"}
+TAKES_NO_BODY = {"/me/second-factor", "/negative-list/initial", "/notifications/read"}
 NO_BODIES = (DEEP, LONG_NUMBER, HALF_A_PAIR, NUL, "{", "[]", "null", "\x00", '"text"', '{"a":' * 2000)
 
 

@@ -468,6 +468,7 @@ def test_important_data_and_a_lower_grade_have_their_forms(desk: Browser, review
     asked = grading.ask_lower_grade(maker.actor, derived.id, reason="只留月度合计")
     assert "只留月度合计" in reviewer.get("/console/grading")
     shown = f"/console/grading/{asked.id}"
+    shows(reviewer.post(shown, "/console/grading", **{f"{asked.id}-reason": "no button"}), "no_decision", 422)
     sent = reviewer.post(shown, "/console/grading", decide="allow", **{f"{asked.id}-reason": "sums only"})
     assert sent.status_code == 303
     assert "a second reviewer decides" in reviewer.get("/console/grading")
@@ -493,6 +494,7 @@ def test_data_going_abroad_has_its_pages(desk: Browser, reviewer: Browser, selle
     sent = reviewer.post(case, case, decide="return", **{"decision-reason": "complete it"})
     assert sent.status_code == 303
     assert "complete it" in desk.get(opened.location)
+    shows(reviewer.post(case, case, **{"decision-reason": "no button"}), "no_decision", 422)
     assert desk.post(f"{opened.location}/withdraw", opened.location).status_code == 303
 
 

@@ -7,9 +7,10 @@ import pytest
 from people import Party, approved_company, staff
 
 from exchange import clock
-from exchange.db import read
-from exchange.errors import Conflict, Forbidden, Invalid, Refused
-from listings import gates, grading, prohibited, prohibited_queries, review
+from exchange.actors import Actor
+from exchange.db import advance_clock, read
+from exchange.errors import Conflict, Forbidden, Invalid, Refused, WrongState
+from listings import gates, grading, jobs, prohibited, prohibited_queries, review
 from listings.grade_models import DataReport
 from listings.prohibited import INITIAL, Item
 from listings.prohibited_models import NegativeCheck
@@ -36,11 +37,47 @@ def test_an_item_has_basis_edition_and_a_day_it_takes_effect(market: object, sel
         prohibited.enter_item(keeper, Item("N-90", "x", "x", " "), effective_at=now)
     first = prohibited.enter_item(keeper, ITEM, effective_at=now)
     later = prohibited.enter_item(keeper, ITEM, effective_at=now + timedelta(days=7))
-    assert (first.edition, later.edition, prohibited_queries.item(first.id).state) == (1, 2, "ended")
+    assert (first.edition, later.edition, prohibited_queries.item(first.id).state) == (1, 2, "kept")
+    assert first.edition == 1
     with read() as session:
-        assert [item.code for item in gates.negative_items(session, now)] == [item.code for item in INITIAL]
-        assert len(gates.negative_items(session, now + timedelta(days=8))) == len(INITIAL) + 1
+        assert [item.code for item in gates.negative_items(session, now)] == [item.code for item in INITIAL] + ["N-90"]
     assert prohibited.end_item(keeper, later.id).state == "ended"
+
+
+@pytest.mark.rule("N-06")
+def test_an_edition_is_in_force_until_the_next_takes_effect(market: object) -> None:
+    keeper = staff(market, "administrator")
+    with read():
+        now = clock.now()
+    first = prohibited.enter_item(keeper, ITEM, effective_at=now)
+    mistaken = prohibited.enter_item(keeper, ITEM, effective_at=now + timedelta(days=9))
+    second = prohibited.enter_item(keeper, ITEM, effective_at=now + timedelta(days=7))
+    assert prohibited_queries.item(mistaken.id).state == "ended"  # it would never be in force
+
+    def in_force() -> list[int]:
+        with read() as session:
+            return [item.edition for item in gates.negative_items(session, clock.now())]
+
+    assert in_force() == [first.edition]
+    with pytest.raises(WrongState):
+        jobs.DUE["negative_item.supersede"](Actor.clock(), second.id)
+    advance_clock(Actor.clock(), timedelta(days=8))
+    assert in_force() == [second.edition]  # whether the worker came or not
+    jobs.DUE["negative_item.supersede"](Actor.clock(), second.id)
+    assert prohibited_queries.item(first.id).state == "ended"
+    third = prohibited.enter_item(keeper, ITEM, effective_at=now + timedelta(days=30))
+    prohibited.end_item(keeper, third.id)
+    assert in_force() == [second.edition]
+    prohibited.end_item(keeper, second.id)
+    assert in_force() == []
+
+
+def test_the_list_is_read_in_pages(market: object) -> None:
+    prohibited.enter_initial(staff(market, "administrator"))
+    begun = prohibited_queries.items(limit=3)
+    rest = prohibited_queries.items(limit=3, cursor=begun.next_cursor)
+    assert [item.code for item in (*begun.items, *rest.items)] == [item.code for item in INITIAL]
+    assert rest.next_cursor is None
 
 
 @pytest.mark.rule("N-06")
